@@ -1,0 +1,6 @@
+"""What the codes of providers mean: one data file per dialect, one list of reasons."""
+
+from streams.catalog.catalog import Catalog, default_catalog
+from streams.catalog.outcomes import AnswerOutcome, ReportOutcome
+
+__all__ = ["AnswerOutcome", "Catalog", "ReportOutcome", "default_catalog"]

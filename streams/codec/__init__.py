@@ -1,0 +1,1 @@
+"""Bytes to records and back: Avro in both framings, by the batch."""

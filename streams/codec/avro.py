@@ -1,0 +1,210 @@
+"""Avro records by the batch: bytes to columns to records, and records to bytes.
+
+Decoding goes through pyruhvro (Rust, Avro to Arrow) for whole batches; fastavro is the reference, and the
+fallback for every batch or writer schema that the fast path does not take. A contract test holds the two
+against each other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import fastavro
+import pyarrow as pa
+import pyruhvro
+
+from streams import events
+from streams.codec.arrow import arrow_schema, conform, resolvable
+from streams.codec.schemas import (
+    CONFLUENT,
+    AvroSchema,
+    Registry,
+    UnknownSchemaError,
+    WriterSchemas,
+    parsed_schema,
+    reader_schema,
+    single_object_header,
+)
+
+RECORD_TYPES: dict[str, Callable[[Iterable[Any]], Any]] = {
+    events.SUBMIT: events.Submit._make,
+    events.SUBMIT_RESPONSE: events.SubmitResponse._make,
+    events.DELIVERY_REPORT: events.DeliveryReport._make,
+    events.MESSAGE_STATUS: events.MessageStatus._make,
+    events.ORPHAN_REPORT: events.OrphanReport._make,
+    events.DEAD_LETTER: events.DeadLetter._make,
+}
+
+
+class Bad(NamedTuple):
+    """A record that could not be decoded: its position in the batch, a countable word, a sentence."""
+
+    position: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded batch: Arrow columns in the reader schema's order.
+
+    `good` holds the position in the input of each row of `batch`; None stands for all of them, in order.
+    """
+
+    batch: pa.RecordBatch
+    good: list[int] | None
+    bad: list[Bad]
+
+
+class Decoder:
+    """Decodes the values of one topic, whatever known writer schema and framing they have."""
+
+    def __init__(self, topic: str, registry: Registry | None = None) -> None:
+        """Prepare for the values of `topic`; `registry` finds the schemas of Confluent-framed records."""
+        self.topic = topic
+        self._reader = reader_schema(topic)
+        self._parsed = parsed_schema(topic)
+        self._arrow = arrow_schema(self._reader)
+        self._writers = WriterSchemas(registry)
+        self._plans: dict[bytes, _Plan] = {}
+
+    def columns(self, values: Sequence[bytes | None]) -> Decoded:
+        """Decode a batch into columns; what cannot be decoded is in `Decoded.bad`, the rest is not held up."""
+        header = self._common_header(values)
+        if header is not None:
+            fast = self._fast(header, values)
+            if fast is not None:
+                return Decoded(fast, None, [])
+        return self._by_header(values)
+
+    def rows(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[int] | None, list[Bad]]:
+        """Decode a batch into records of `streams.events`; also the positions and what was bad, as `columns`."""
+        decoded = self.columns(values)
+        return to_rows(self.topic, decoded.batch), decoded.good, decoded.bad
+
+    def _common_header(self, values: Sequence[bytes | None]) -> bytes | None:
+        if not values or values[0] is None:
+            return None
+        header = self._writers.header(values[0])
+        if header and all(value is not None and value.startswith(header) for value in values):
+            return header
+        return None
+
+    def _plan(self, header: bytes) -> _Plan:
+        plan = self._plans.get(header)
+        if plan is None:
+            plan = self._plans[header] = _Plan.make(self._writers.writer(header), self._reader)
+        return plan
+
+    def _fast(self, header: bytes, values: Sequence[Any]) -> pa.RecordBatch | None:
+        """Decode a batch of one writer schema in one call; None when that cannot be done."""
+        try:
+            plan = self._plan(header)
+        except UnknownSchemaError:
+            return None
+        if not plan.fast:
+            return None
+        size = len(header)
+        try:
+            batch = pyruhvro.deserialize_array([value[size:] for value in values], plan.writer_json)
+            conformed = conform(batch, plan.writer, self._reader, self._arrow)
+            conformed.validate(full=True)  # strings are not checked to be UTF-8 while decoding
+        except (ValueError, pa.ArrowException, UnicodeDecodeError):
+            return None
+        return conformed
+
+    def _by_header(self, values: Sequence[bytes | None]) -> Decoded:
+        """Decode record by record with the reference codec."""
+        records: list[dict[str, Any]] = []
+        good: list[int] = []
+        bad: list[Bad] = []
+        for index, value in enumerate(values):
+            try:
+                records.append(self._reference(value))
+                good.append(index)
+            except UnknownSchemaError as error:
+                reason = "not_avro" if value is None or not self._writers.header(value) else "unknown_schema"
+                bad.append(Bad(index, reason, str(error)))
+            except Exception as error:
+                bad.append(Bad(index, "not_avro", f"does not decode by its writer schema: {error!r}"))
+        return Decoded(pa.RecordBatch.from_pylist(records, self._arrow), good, bad)
+
+    def _reference(self, value: bytes | None) -> dict[str, Any]:
+        if value is None:
+            raise UnknownSchemaError("the record has no value")
+        header = self._writers.header(value)
+        plan = self._plan(header)
+        body = io.BytesIO(value[len(header) :])
+        record: Any = fastavro.schemaless_reader(body, plan.parsed, self._parsed)
+        return {
+            field.name: list(record[field.name].items())
+            if pa.types.is_map(field.type)
+            else record[field.name]
+            for field in self._arrow
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one writer schema is read."""
+
+    writer: AvroSchema
+    writer_json: str
+    parsed: Any
+    fast: bool
+
+    @classmethod
+    def make(cls, writer: AvroSchema, reader: AvroSchema) -> _Plan:
+        return cls(writer, json.dumps(writer), fastavro.parse_schema(writer), resolvable(writer, reader))
+
+
+def to_rows(topic: str, batch: pa.RecordBatch) -> list[Any]:
+    """Turn decoded columns into records; maps become dicts."""
+    columns = [
+        _maps(column) if pa.types.is_map(column.type) else column.to_pylist() for column in batch.columns
+    ]
+    return list(map(RECORD_TYPES[topic], zip(*columns, strict=True)))
+
+
+_NO_ATTRIBUTES: dict[str, str] = {}
+
+
+def _maps(column: pa.Array) -> list[dict[str, str]]:
+    if len(column.items) == 0:
+        return [_NO_ATTRIBUTES] * len(column)
+    return [dict(pairs) if pairs else _NO_ATTRIBUTES for pairs in column.to_pylist()]
+
+
+class Encoder:
+    """Encodes records of one topic, one at a time, with the reference codec.
+
+    What goes out in bulk (``sms.message-status``) has an encoder of its own in `streams.codec.status`.
+    """
+
+    def __init__(self, topic: str, registry: Registry | None = None) -> None:
+        """Write Confluent framing where there is a registry, else single-object encoding."""
+        self.topic = topic
+        schema = reader_schema(topic)
+        self._names = [field["name"] for field in schema["fields"]]
+        self._parsed = parsed_schema(topic)
+        self.header = value_header(topic, registry)
+
+    def encode(self, record: Any) -> bytes:
+        """Encode a record of `streams.events` (or a mapping with the schema's field names)."""
+        mapping = record if isinstance(record, dict) else dict(zip(self._names, record, strict=True))
+        body = io.BytesIO(self.header)
+        body.seek(0, io.SEEK_END)
+        fastavro.schemaless_writer(body, self._parsed, mapping)
+        return body.getvalue()
+
+
+def value_header(topic: str, registry: Registry | None) -> bytes:
+    """Return the framing bytes with which values of a topic are written."""
+    schema = reader_schema(topic)
+    if registry is None:
+        return single_object_header(schema)
+    return CONFLUENT + registry.register(topic, schema).to_bytes(4, "big")

@@ -1,0 +1,86 @@
+"""How long to wait, and what the codes of a provider mean: the policy of each provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from streams.catalog import AnswerOutcome, Catalog, ReportOutcome
+
+SECOND = 1_000
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+
+RECEIPT_PARTS = ("all", "first", "last", "any")
+
+
+class Policy(NamedTuple):
+    """Timeouts (milliseconds) and customs of one provider."""
+
+    dialect: str = "smpp"
+    response_timeout_ms: int = 60 * SECOND
+    receipt_timeout_ms: int = 24 * HOUR
+    validity_ms: int = 48 * HOUR
+    receipt_parts: str = "all"
+
+
+class Keeping(NamedTuple):
+    """How long state is kept, milliseconds of stream time."""
+
+    settled_ms: int = 24 * HOUR
+    derived_ms: int = 7 * DAY
+    unmatched_ms: int = 24 * HOUR
+
+
+class Rules:
+    """The catalog and the providers' policies: everything the status depends on besides the facts."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        default: Policy | None = None,
+        providers: Mapping[str, Policy] | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
+        """Take the policy of every configured provider and the one of all others."""
+        self.catalog = catalog
+        self.default = default or Policy()
+        self.keeping = keeping or Keeping()
+        self._providers = dict(providers or {})
+        self._answers: dict[tuple[str, str], AnswerOutcome] = {}
+        self._reports: dict[tuple[str, str, str, str], ReportOutcome] = {}
+
+    def policy(self, provider: str) -> Policy:
+        """Return the policy of a provider, the defaults where it has none of its own."""
+        return self._providers.get(provider, self.default)
+
+    def answer(self, provider: str, code: str) -> AnswerOutcome:
+        """Return what an answer's code means to this provider."""
+        key = (provider, code)
+        outcome = self._answers.get(key)
+        if outcome is None:
+            outcome = self.catalog.answer(self.policy(provider).dialect, code)
+            _remember(self._answers, key, outcome)
+        return outcome
+
+    def report(self, provider: str, code: str, err: str, text: str) -> ReportOutcome:
+        """Return what a report's code (with its error code and text) means to this provider."""
+        key = (provider, code, err, text if self.catalog.reads_text(self.policy(provider).dialect) else "")
+        outcome = self._reports.get(key)
+        if outcome is None:
+            outcome = self.catalog.report(self.policy(provider).dialect, code, err, text)
+            _remember(self._reports, key, outcome)
+        return outcome
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_MEMORY = 50_000
+
+
+def _remember(cache: dict[K, V], key: K, value: V) -> None:
+    """Keep a looked-up meaning; codes are few, but a sender of random ones must not fill the memory."""
+    if len(cache) >= _MEMORY:
+        cache.clear()
+    cache[key] = value

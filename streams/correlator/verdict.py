@@ -1,0 +1,99 @@
+"""What is decided about a part and about a message."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streams.events import DeliveryReport, MessageStatus, Submit, SubmitResponse
+
+PENDING = "pending"
+EXCLUDED = "excluded"
+SUBMITTED = "submitted"
+ACCEPTED = "accepted"
+ENROUTE = "enroute"
+SENT_WITHOUT_SR = "sent_without_sr"
+DELIVERED = "delivered"
+PARTIALLY_DELIVERED = "partially_delivered"
+FAILED = "failed"
+
+OPEN_ORDER = {PENDING: 0, SUBMITTED: 1, ACCEPTED: 2, ENROUTE: 3}
+"""How far a message that is not settled has got."""
+
+
+class Reason(NamedTuple):
+    """Why: a canonical reason, whose trouble it is, and what to do with the recipient."""
+
+    reason: str
+    reason_class: str
+    recipient_action: str
+
+
+NO_REASON = Reason("", "none", "keep")
+NO_RESPONSE = Reason("no_response", "undetermined", "retry")
+EXPIRED_REASON = Reason("expired", "temporary", "retry")
+
+
+class Verdict(NamedTuple):
+    """Where a message stands, and when time will change that.
+
+    From ``status`` to ``version`` the fields stand in the order of the ``sms.message-status`` schema.
+    ``deadline_ms`` is the next stream time at which a timeout passes, None where none is open.
+    """
+
+    attempt: int
+    submit: Submit
+    submitted_at_ms: int
+    parts: int
+    status: str
+    derived: bool
+    settled: bool
+    late: bool
+    conflict: bool
+    duplicate_delivery: bool
+    unknown_code: bool
+    reason: str
+    reason_class: str
+    recipient_action: str
+    billable_parts: int
+    version: int
+    answer: SubmitResponse | None
+    report: DeliveryReport | None
+    deadline_ms: int | None
+
+
+def provider_message_id(verdict: Verdict) -> str:
+    """Return the provider's id of the message: the answer's, else the report's."""
+    if verdict.answer is not None and verdict.answer.provider_message_id:
+        return verdict.answer.provider_message_id
+    return "" if verdict.report is None else verdict.report.provider_message_id
+
+
+def message_status(campaign: str, created_at_ms: int, verdict: Verdict) -> MessageStatus:
+    """Return the verdict as the record that goes to ``sms.message-status``."""
+    submit, answer, report = verdict.submit, verdict.answer, verdict.report
+    return MessageStatus(
+        submit.account,
+        submit.message_id,
+        campaign,
+        created_at_ms,
+        verdict.attempt,
+        submit.provider,
+        submit.sender,
+        submit.recipient,
+        submit.country,
+        submit.traffic_type,
+        submit.encoding,
+        verdict.parts,
+        verdict.submitted_at_ms,
+        submit.price_micros,
+        submit.currency,
+        submit.attributes,
+        *verdict[4:16],
+        "" if answer is None else answer.code,
+        "" if report is None else report.code,
+        "" if report is None else report.err,
+        provider_message_id(verdict),
+        None if answer is None else answer.responded_at_ms,
+        None if report is None else report.done_at_ms,
+        None if report is None else report.received_at_ms,
+    )

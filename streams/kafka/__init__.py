@@ -1,0 +1,1 @@
+"""Kafka: client options, topics, and an embedded broker for trying out."""
