@@ -25,7 +25,11 @@ from streams.events import (
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "histories.jsonl"
-RECORDS: dict[str, type[Submit] | type[SubmitResponse] | type[DeliveryReport]] = {SUBMIT: Submit, SUBMIT_RESPONSE: SubmitResponse, DELIVERY_REPORT: DeliveryReport}
+RECORDS: dict[str, type[Submit] | type[SubmitResponse] | type[DeliveryReport]] = {
+    SUBMIT: Submit,
+    SUBMIT_RESPONSE: SubmitResponse,
+    DELIVERY_REPORT: DeliveryReport,
+}
 
 
 class GoldenHistory(NamedTuple):

@@ -1,0 +1,26 @@
+"""Open the database that the configuration names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from streams.clickhouse.backend import Database
+
+
+def open_database(
+    *, url: str = "", directory: Path | str | None = None, user: str = "", password: str = "", **options: Any
+) -> Database:
+    """Open the server at `url`, or else the embedded database in `directory`.
+
+    `options` go to clickhouse-driver (TLS files, compression, timeouts). Client libraries are imported only when used.
+    """
+    if url:
+        from streams.clickhouse.server import ServerDatabase, server_options
+
+        return ServerDatabase(server_options(url, user=user, password=password, **options))
+    if directory is None:
+        raise ValueError("Say where the database is: --url for a ClickHouse server, or --db for a directory of its own")
+    from streams.clickhouse.embedded import EmbeddedDatabase
+
+    return EmbeddedDatabase(directory)

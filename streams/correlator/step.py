@@ -1,0 +1,218 @@
+"""Read this first: one partition's events in, revisions and changed state out.
+
+`Correlator.step` takes events in the order in which they were read and gives back a `Delta`: the new revisions,
+the messages whose state changed, the ones forgotten, and the orphans. It does no I/O and reads no clock; the
+worker around it makes one Kafka transaction of each delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.correlator import shortcuts
+from streams.correlator.message import GENERAL, Message, message_key
+from streams.correlator.rules import evaluate
+from streams.correlator.store import Store
+from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
+from streams.correlator.timeouts import DAY, Rules
+from streams.correlator.verdict import Verdict
+from streams.events import DeliveryReport, Event, OrphanReport, Submit, SubmitResponse
+
+REFRESH_MS = 7 * DAY
+"""How often the state of a message that waits for nothing is written anew (it would fall out of the changelog)."""
+
+
+@dataclass(slots=True)
+class Delta:
+    """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output."""
+
+    revisions: list[tuple[Message, Verdict]] = field(default_factory=list)
+    changed: dict[str, Message] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    orphans: list[OrphanReport] = field(default_factory=list)
+    events: int = 0
+    duplicates: int = 0
+    timeouts: int = 0
+
+    def merge(self, later: Delta) -> None:
+        """Add what a later step of the same partition changed."""
+        self.revisions += later.revisions
+        for key in later.dropped:
+            self.changed.pop(key, None)
+        self.changed |= later.changed
+        self.dropped += later.dropped
+        self.orphans += later.orphans
+        self.events += later.events
+        self.duplicates += later.duplicates
+        self.timeouts += later.timeouts
+
+
+class Correlator:
+    """Joins the events of one partition."""
+
+    def __init__(self, rules: Rules, store: Store, time: StreamTime | None = None) -> None:
+        """Work by `rules` on the messages in `store`, from stream time `time` on."""
+        self.rules = rules
+        self.store = store
+        self.time = time or StreamTime()
+
+    def step(self, events: Iterable[Event]) -> Delta:
+        """Take in events, in order; then let every timeout that stream time has reached pass."""
+        delta = Delta()
+        time = self.time
+        get = self.store.get
+        for event in events:
+            kind = event.__class__
+            source, event_ms = _source(event, kind)
+            before = time.now_ms
+            now = time.see(source, event_ms)
+            key = f"{event[0]}\x00{event[1]}"
+            message = get(key)
+            if message is not None and message.due_ms <= now:
+                # What passed before this event comes first; an event dated exactly at a deadline precedes it.
+                message = self._pass_time(message, before if now == before else now - 1, delta)
+            if message is None:
+                message = Message(key, event.account, event.message_id)
+                self.store.put(message)
+            self._take(message, event, kind, now, delta)
+            delta.events += 1
+        self._timers(delta)
+        return delta
+
+    def advance_to(self, stream_time_ms: int) -> Delta:
+        """Move stream time (all inputs are at their end) and let the timeouts pass that it reaches."""
+        delta = Delta()
+        self.time.advance(stream_time_ms)
+        self._timers(delta)
+        return delta
+
+    def _take(self, message: Message, event: Event, kind: type, now: int, delta: Delta) -> None:
+        """Add an event to a message and say what became of it."""
+        verdict: Verdict | None = None
+        if kind is SubmitResponse:
+            assert isinstance(event, SubmitResponse)
+            new = message.add_answer(event)
+            if new and message.stage:
+                verdict = shortcuts.first_answer(message, event, self.rules, now)
+        elif kind is DeliveryReport:
+            assert isinstance(event, DeliveryReport)
+            new = message.add_report(event)
+            if new and message.stage:
+                verdict = shortcuts.first_report(message, event, self.rules)
+        else:
+            assert isinstance(event, Submit)
+            first = not (message.submits or message.answers or message.reports)
+            new = message.add_submit(event)
+            if first:
+                verdict = shortcuts.first_submit(message, event, self.rules, now)
+            elif new:
+                message.stage = GENERAL
+        if not new:
+            delta.duplicates += 1
+            return
+        if verdict is None:
+            verdict = evaluate(message, self.rules, now)
+        self._said(message, verdict, self.time.base_ms(), delta)
+
+    def _said(self, message: Message, verdict: Verdict | None, base_ms: int, delta: Delta) -> None:
+        """Put out a verdict, and note when the message is due next. `base_ms`: keeping counts from there."""
+        keeping = self.rules.keeping
+        deadline = None
+        drop_at = None
+        if verdict is None:
+            drop_at = base_ms + keeping.unmatched_ms
+        else:
+            delta.revisions.append((message, verdict))
+            message.version = verdict.version
+            deadline = verdict.deadline_ms
+            if verdict.settled:
+                drop_at = base_ms + (keeping.derived_ms if verdict.derived else keeping.settled_ms)
+        if drop_at is not None and drop_at < message.longest_due_ms:
+            drop_at = message.longest_due_ms
+        message.deadline_ms = deadline
+        message.drop_at_ms = drop_at
+        if deadline is None:
+            due = base_ms + REFRESH_MS if drop_at is None else drop_at
+        else:
+            due = deadline if drop_at is None or deadline < drop_at else drop_at
+        if due > message.longest_due_ms:
+            message.longest_due_ms = due
+        delta.changed[message.key] = message
+        if due != message.due_ms:
+            message.due_ms = due
+            self.store.schedule(message)
+
+    def _timers(self, delta: Delta) -> None:
+        """Let everything pass that stream time has reached."""
+        now = self.time.now_ms
+        while keys := self.store.due(now):
+            for key in keys:
+                message = self.store.get(key)
+                if message is not None and message.due_ms <= now:
+                    self._pass_time(message, now, delta)
+
+    def _pass_time(self, message: Message, until_ms: int, delta: Delta) -> Message | None:
+        """Let the timeouts of a message pass one by one; return None where it was forgotten on the way."""
+        while message.due_ms <= until_ms:
+            if message.deadline_ms is not None and message.deadline_ms <= message.due_ms:
+                delta.timeouts += 1
+                message.stage = GENERAL
+                verdict = evaluate(message, self.rules, message.deadline_ms)
+                self._said(message, verdict, message.deadline_ms, delta)
+            elif message.drop_at_ms is not None:
+                self._forget(message, delta)
+                return None
+            else:
+                message.longest_due_ms = message.due_ms = until_ms + REFRESH_MS
+                self.store.schedule(message)
+                delta.changed[message.key] = message
+        return message
+
+    def _forget(self, message: Message, delta: Delta) -> None:
+        if not message.submits:
+            delta.orphans.extend(orphans(message))
+        self.store.drop(message)
+        delta.changed.pop(message.key, None)
+        delta.dropped.append(message.key)
+
+
+def _source(event: Event, kind: type) -> tuple[int, int]:
+    if kind is SubmitResponse:
+        return ANSWERS, event.responded_at_ms  # type: ignore[union-attr]
+    if kind is DeliveryReport:
+        return REPORTS, event.received_at_ms  # type: ignore[union-attr]
+    return SUBMITS, event.submitted_at_ms  # type: ignore[union-attr]
+
+
+def orphans(message: Message) -> list[OrphanReport]:
+    """Return what is reported of a message whose submit never came."""
+    answers = [
+        OrphanReport(
+            kind="submit_response",
+            event_at_ms=a.responded_at_ms,
+            done_at_ms=None,
+            err="",
+            reason="no_submit",
+            **_common(a),
+        )
+        for a in message.answers
+    ]
+    reports = [
+        OrphanReport(
+            kind="delivery_report",
+            event_at_ms=r.received_at_ms,
+            done_at_ms=r.done_at_ms,
+            err=r.err,
+            reason="no_submit",
+            **_common(r),
+        )
+        for r in message.reports
+    ]
+    return answers + reports
+
+
+def _common(event: SubmitResponse | DeliveryReport) -> dict[str, Any]:
+    names = ("account", "message_id", "attempt", "part", "provider", "provider_message_id", "code", "text")
+    return {name: getattr(event, name) for name in names}

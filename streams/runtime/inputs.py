@@ -1,0 +1,87 @@
+"""The three inputs of one partition, aligned in time.
+
+While catching up, one topic is read faster than another. Events are held back until the inputs that are not at their
+end have got as far, so that a message's answer is not processed hours (of event time) after its receipt timeout.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from operator import itemgetter
+
+from streams.correlator.streamtime import INPUTS
+from streams.events import DeadLetter, Event
+
+Entry = tuple[int, int, Event | DeadLetter]
+"""Event time in milliseconds (0 for what cannot be used: it never waits), offset, what was read."""
+
+PAUSE_AT = 20_000
+RESUME_AT = 5_000
+_ALL = 1 << 62
+
+
+class Input:
+    """One topic of the partition: what was read of it and not processed yet.
+
+    It starts paused, until the partition's state is restored.
+    """
+
+    __slots__ = ("at_end", "newest_read_ms", "next_offset", "paused", "waiting")
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self.waiting: deque[Entry] = deque()
+        self.newest_read_ms = 0
+        self.at_end = False
+        self.paused = True
+        self.next_offset: int | None = None
+
+    def read(self, event_ms: int, offset: int, what: Event | DeadLetter) -> None:
+        """Take in a record."""
+        self.waiting.append((event_ms, offset, what))
+        if event_ms > self.newest_read_ms:
+            self.newest_read_ms = event_ms
+        self.at_end = False
+
+
+class Inputs:
+    """The inputs of one partition."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self.inputs = [Input() for _ in range(INPUTS)]
+
+    def resume(self, newest_ms: list[int]) -> None:
+        """Go on, where the partition is taken over, from the newest event times seen before."""
+        for source, newest in zip(self.inputs, newest_ms, strict=True):
+            source.newest_read_ms = max(source.newest_read_ms, newest)
+
+    def take(self) -> tuple[list[Event], list[DeadLetter]]:
+        """Remove and return what may be processed now: events in order of event time, and dead letters."""
+        until = min((i.newest_read_ms for i in self.inputs if not i.at_end), default=_ALL)
+        taken: list[Entry] = []
+        for source in self.inputs:
+            waiting = source.waiting
+            if waiting and until >= source.newest_read_ms:
+                taken.extend(waiting)
+                source.next_offset = waiting[-1][1] + 1
+                waiting.clear()
+                continue
+            while waiting and waiting[0][0] <= until:
+                entry = waiting.popleft()
+                taken.append(entry)
+                source.next_offset = entry[1] + 1
+        taken.sort(key=itemgetter(0))
+        events: list[Event] = []
+        dead: list[DeadLetter] = []
+        for _, _, what in taken:
+            if isinstance(what, DeadLetter):
+                dead.append(what)
+            else:
+                events.append(what)
+        return events, dead
+
+    def drained(self, source: int) -> bool:
+        """Tell whether an input was read to its end and all of it taken."""
+        found = self.inputs[source]
+        return found.at_end and not found.waiting

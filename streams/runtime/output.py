@@ -1,0 +1,61 @@
+"""What a batch writes: everything of one delta, into the open transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import Producer
+
+from streams.codec.avro import Encoder
+from streams.codec.schemas import Registry
+from streams.codec.status import StatusEncoder
+from streams.correlator.step import Delta
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, DeadLetter
+from streams.runtime.changelog import Record
+
+CHANGELOG = "sms.correlate-changelog"
+_FULL_QUEUE_POLL_S = 0.5
+
+
+class Output:
+    """Encodes and produces. No delivery callbacks: the commit tells whether everything arrived."""
+
+    def __init__(self, producer: Producer, registry: Registry | None, prefix: str) -> None:
+        """Write through `producer` to topics whose names start with `prefix`."""
+        self._producer = producer
+        self._statuses = StatusEncoder(registry)
+        self._orphans = Encoder(ORPHAN_REPORT, registry)
+        self._dead = Encoder(DEAD_LETTER, registry)
+        self._prefix = prefix
+
+    def delta(self, partition: int, delta: Delta) -> None:
+        """Write the revisions and the orphans of a step."""
+        produce = self._producer.produce
+        topic = self._prefix + MESSAGE_STATUS
+        encode = self._statuses.encode
+        for message, verdict in delta.revisions:
+            value = encode(message, verdict)
+            try:
+                produce(topic, value, message.message_id, partition)
+            except BufferError:
+                self._produce(topic, value, message.message_id, partition)
+        for orphan in delta.orphans:
+            self._produce(self._prefix + ORPHAN_REPORT, self._orphans.encode(orphan), orphan.message_id)
+
+    def changelog(self, partition: int, records: Iterable[Record]) -> None:
+        """Write the state changes of a step."""
+        for key, value in records:
+            self._produce(self._prefix + CHANGELOG, value, key, partition)
+
+    def dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+        """Write what could not be used."""
+        for letter in letters:
+            self._produce(self._prefix + DEAD_LETTER, self._dead.encode(letter), letter.key)
+
+    def _produce(self, topic: str, value: bytes | None, key: Any, partition: int = -1) -> None:
+        while True:
+            try:
+                return self._producer.produce(topic, value, key, partition)
+            except BufferError:  # the queue is full: let the client send
+                self._producer.poll(_FULL_QUEUE_POLL_S)

@@ -1,0 +1,93 @@
+"""Where a partition's messages are kept: the recent ones in memory, the others on disk."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from streams.correlator.message import Message
+from streams.runtime.calendar import HORIZON_MS, Calendar
+from streams.runtime.cold import ColdStore
+
+
+class DiskStore:
+    """A `streams.correlator.store.Store` whose memory is bounded: the longest kept go to disk first.
+
+    The calendar in memory reaches `HORIZON_MS` ahead. What is due later is found again when the horizon moves: in
+    memory by looking through the messages, on disk by the notes that were written with them.
+    """
+
+    def __init__(self, path: Path, most_in_memory: int, keep: bool = False) -> None:
+        """Open the store at `path`; `keep` to try for a checkpoint, see `checkpoint`."""
+        self.messages: dict[str, Message] = {}
+        self._most = most_in_memory
+        self._calendar = Calendar()
+        self._horizon_ms = 0
+        self._cold = ColdStore(path, keep)
+        self.checkpoint: Any | None = self._cold.take_checkpoint() if keep else None
+
+    def get(self, key: str) -> Message | None:
+        """Return the message, or None."""
+        message = self.messages.get(key)
+        if message is None and self._cold.count:
+            message = self._cold.get(key)
+            if message is not None:
+                self.messages[key] = message
+        return message
+
+    def put(self, message: Message) -> None:
+        """Keep a new message."""
+        self.messages[message.key] = message
+
+    def drop(self, message: Message) -> None:
+        """Forget a message."""
+        self.messages.pop(message.key, None)
+        if self._cold.count:
+            self._cold.drop(message.key)
+
+    def schedule(self, message: Message) -> None:
+        """Note when the message is due."""
+        if message.due_ms <= self._horizon_ms:
+            self._calendar.note(message.due_ms, message.key)
+
+    def due(self, now_ms: int) -> list[str]:
+        """Return (and strike out) the keys that are due."""
+        if now_ms + HORIZON_MS // 2 > self._horizon_ms:
+            self._move_horizon(now_ms + HORIZON_MS)
+        return [key for key in self._calendar.take(now_ms) if self._is_due(key, now_ms)]
+
+    def _is_due(self, key: str, now_ms: int) -> bool:
+        """Look whether the note still holds, without bringing a message into memory for nothing."""
+        message = self.messages.get(key)
+        if message is None and self._cold.count:
+            message = self._cold.get(key)
+            if message is not None and message.due_ms <= now_ms:
+                self.messages[key] = message
+        return message is not None and message.due_ms <= now_ms
+
+    def _move_horizon(self, until_ms: int) -> None:
+        before, self._horizon_ms = self._horizon_ms, until_ms
+        for message in self.messages.values():
+            if before < message.due_ms <= until_ms:
+                self._calendar.note(message.due_ms, message.key)
+        for due_ms, key in self._cold.take_due(until_ms):
+            self._calendar.note(due_ms, key)
+
+    def spill(self) -> int:
+        """Move the longest kept messages to disk if there are too many in memory; return how many moved."""
+        surplus = len(self.messages) - self._most
+        if surplus <= 0:
+            return 0
+        surplus += self._most // 10
+        oldest = list(islice(self.messages.values(), surplus))
+        self._cold.write(oldest, self._horizon_ms)
+        for message in oldest:
+            del self.messages[message.key]
+        return len(oldest)
+
+    def close(self, checkpoint: Any | None = None) -> None:
+        """Close; with a note to come back to, everything is on disk afterwards, else nothing is."""
+        if checkpoint is not None:
+            self._cold.write(self.messages.values(), 0)
+        self._cold.close(checkpoint)

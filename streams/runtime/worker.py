@@ -1,0 +1,306 @@
+"""The correlate worker: consume, join, and write everything of a batch in one Kafka transaction.
+
+The commit protocol (docs/runtime.md has "what if it dies here" for each step, in the same words):
+
+1. read: consume a batch, decode it, align the inputs.
+2. step: the pure core gives the delta.
+3. begin the transaction.
+4. produce revisions, orphans, dead letters and the changelog.
+5. send the input offsets to the transaction.
+6. commit; only then read on.
+
+Nothing is in flight between batches, so nothing is when partitions move.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event as Flag
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from streams.clock import now_ms
+from streams.codec.schemas import Registry
+from streams.correlator.step import Delta
+from streams.events import DeadLetter
+from streams.kafka.client import consumer_options, producer_options
+from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
+from streams.runtime.output import CHANGELOG, Output
+from streams.runtime.partition import Partition
+from streams.runtime.reading import INPUT_TOPICS, KafkaMessage, Reader
+from streams.runtime.restore import Restorer
+from streams.runtime.stats import Stats
+from streams.settings import Settings
+
+log = logging.getLogger("sms-streams.correlate")
+
+IDLE_LAG_MS = 2_000
+"""How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
+_FEW_RECORDS = 1_000
+_PREFETCH = 50_000
+_OFFSETS_TIMEOUT_S = 60.0
+
+
+class FencedError(RuntimeError):
+    """Another worker has taken this one's place."""
+
+
+class TooManyDeadLettersError(RuntimeError):
+    """More of the input is unusable than configured: something is wrong upstream."""
+
+
+class CorrelateWorker:
+    """One worker: any number of them share the partitions."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state_dir: Path,
+        instance: str,
+        registry: Registry | None = None,
+        static_member: bool = False,
+    ) -> None:
+        """Prepare the clients; `instance` names the worker and must be its own, and the same after a restart."""
+        own = settings.correlate
+        self._settings = settings
+        self._rules = settings.rules()
+        self._state_dir = state_dir
+        self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
+        self._group = settings.topic_prefix + own.group
+        kafka = {"queued.min.messages": _PREFETCH, **settings.kafka}
+        self._consumer = Consumer(
+            consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
+        )
+        self._producer = Producer(
+            producer_options(settings.kafka, transactional_id=f"{self._group}-{instance}")
+        )
+        self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG)
+        self._reader = Reader(registry, "correlate")
+        self._output = Output(self._producer, registry, settings.topic_prefix)
+        self._partitions: dict[int, Partition] = {}
+        self._metadata: object = None
+        self._rebalances = 0
+        self._state_is_committed = True
+        self.stats = Stats()
+
+    def run(self, stop: Flag) -> None:
+        """Work until `stop` is set (or `FencedError`, `TooManyDeadLettersError`, a fatal Kafka error)."""
+        self._producer.init_transactions(_OFFSETS_TIMEOUT_S)
+        self._consumer.subscribe(
+            self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+        try:
+            while not stop.is_set():
+                self.once()
+        finally:
+            self.close()
+
+    def once(self) -> None:
+        """Do one batch."""
+        if self._restorer.partition is None:
+            self._next_restore()
+        busy = self._restorer.partition is not None
+        timeout = 0.0 if busy else self._settings.correlate.commit_interval_ms / 1_000
+        before = self._rebalances
+        messages: list[KafkaMessage] = self._consumer.consume(self._settings.correlate.batch_events, timeout)
+        if before == self._rebalances:  # else they are from before: the new partitions are still paused
+            self._intake(messages)
+        if busy:
+            self._restore()
+        self._batch()
+        self._pace()
+
+    # ---- 1. read -----------------------------------------------------------------------------------------------
+
+    def _intake(self, messages: list[KafkaMessage]) -> None:
+        by_topic: dict[str, list[KafkaMessage]] = {topic: [] for topic in self._topics}
+        ends: list[KafkaMessage] = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                by_topic[message.topic()].append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends.append(message)
+            elif not error.retriable():
+                raise KafkaException(error)
+        for which, topic in enumerate(self._topics):
+            if by_topic[topic]:
+                good, bad = self._reader.read(which, by_topic[topic], self._inputs_of(which))
+                self.stats.records += good + bad
+                self.stats.dead_letters += bad
+        self.stats.clock_skew = self._reader.clock_skew
+        for end in ends:
+            partition = self._partitions.get(end.partition())
+            if partition is not None:
+                self._ended(partition.inputs.inputs[self._topics.index(end.topic())], end.offset())
+        self._check_dead_letters()
+
+    def _inputs_of(self, which: int) -> Callable[[int], Input]:
+        return lambda number: self._partitions[number].inputs.inputs[which]
+
+    def _ended(self, source: Input, offset: int) -> None:
+        """Note that an input is at its end, unless more was read after the broker said so."""
+        if not source.waiting or source.waiting[-1][1] < offset:
+            source.at_end = True
+
+    def _check_dead_letters(self) -> None:
+        share = self._settings.correlate.dead_letter_share
+        if self.stats.records >= _FEW_RECORDS and self.stats.dead_letters > share * self.stats.records:
+            raise TooManyDeadLettersError(
+                f"{self.stats.dead_letters} of {self.stats.records} records could not be used, more than "
+                f"correlate.dead_letter_share = {share}. Look at the reasons in the topic sms.dead-letter, mend what "
+                "writes these records (or raise the setting), then start again: nothing after the last commit was kept"
+            )
+
+    # ---- 2. to 6.: one transaction -----------------------------------------------------------------------------
+
+    def _batch(self) -> None:
+        idle_until = now_ms() - IDLE_LAG_MS
+        work: list[tuple[Partition, Delta, list[DeadLetter]]] = []
+        self._state_is_committed = False
+        for partition in self._partitions.values():
+            if partition.restored:
+                delta, dead = partition.work(idle_until)
+                if delta.events or delta.changed or delta.dropped or dead:
+                    work.append((partition, delta, dead))
+        if not work:
+            self._state_is_committed = True
+            return
+        try:
+            self._transaction(work)
+        except KafkaException as error:
+            self._failed(error)
+            return
+        self._state_is_committed = True
+        for partition, delta, _ in work:
+            partition.store.spill()
+            self._count(partition, delta)
+        self.stats.transactions += 1
+
+    def _transaction(self, work: list[tuple[Partition, Delta, list[DeadLetter]]]) -> None:
+        self._producer.begin_transaction()
+        offsets = []
+        for partition, delta, dead in work:
+            self._output.delta(partition.number, delta)
+            self._output.dead_letters(dead)
+            self._output.changelog(partition.number, partition.changelog(delta))
+            for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
+                if source.next_offset is not None:
+                    offsets.append(TopicPartition(topic, partition.number, source.next_offset))
+        if offsets:
+            self._producer.send_offsets_to_transaction(offsets, self._metadata, _OFFSETS_TIMEOUT_S)
+        while True:
+            try:
+                return self._producer.commit_transaction(_OFFSETS_TIMEOUT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                log.warning("commit is tried again: %s", error.args[0])
+
+    def _failed(self, error: KafkaException) -> None:
+        """Abort, drop the result, and take the partitions up again from what is committed."""
+        cause = error.args[0]
+        if cause.fatal() or cause.code() == KafkaError._FENCED:
+            raise FencedError(
+                "another worker runs under the same instance name and has taken over; this one stops"
+            ) from error
+        log.warning("the transaction is aborted, its batch will be done again: %s", cause)
+        self.stats.aborts += 1
+        self._producer.abort_transaction(_OFFSETS_TIMEOUT_S)
+        numbers = list(self._partitions)
+        self._drop_all(keep=False)
+        self._take_over(numbers, seek=True)
+
+    def _count(self, partition: Partition, delta: Delta) -> None:
+        stats = self.stats
+        stats.revisions += len(delta.revisions)
+        stats.timeouts += delta.timeouts
+        stats.duplicates += delta.duplicates
+        stats.orphans += len(delta.orphans)
+        stats.stream_time_ms = partition.time.now_ms
+        stats.open_messages = sum(len(p.store.messages) for p in self._partitions.values())
+
+    # ---- pace: pause what runs ahead ---------------------------------------------------------------------------
+
+    def _pace(self) -> None:
+        pause, resume = [], []
+        for partition in self._partitions.values():
+            if not partition.restored:
+                continue
+            for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
+                waiting = len(source.waiting)
+                if waiting > PAUSE_AT and not source.paused:
+                    source.paused = True
+                    pause.append(TopicPartition(topic, partition.number))
+                elif source.paused and waiting < RESUME_AT:
+                    source.paused = False
+                    resume.append(TopicPartition(topic, partition.number))
+        if pause:
+            self._consumer.pause(pause)
+        if resume:
+            self._consumer.resume(resume)
+
+    # ---- partitions come and go --------------------------------------------------------------------------------
+
+    def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        self._rebalances += 1
+        self._metadata = consumer.consumer_group_metadata()
+        self._take_over(sorted({tp.partition for tp in assigned}), seek=False)
+        log.info("partitions %s", list(self._partitions))
+
+    def _take_over(self, numbers: list[int], seek: bool) -> None:
+        """Start on partitions from their committed offsets; they are read once their state is restored."""
+        wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics]
+        committed = self._consumer.committed(wanted, _OFFSETS_TIMEOUT_S) if wanted else []
+        for tp in committed:
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+            if tp.offset < 0:
+                tp.offset = OFFSET_BEGINNING
+        if not seek:
+            self._consumer.assign(committed)
+        self._consumer.pause(committed)
+        most = max(1_000, self._settings.correlate.hot_messages // max(1, len(numbers)))
+        for number in numbers:
+            self._partitions[number] = Partition(number, self._rules, self._state_dir, most)
+        if seek:
+            for tp in committed:
+                self._consumer.seek(tp)
+
+    def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
+        self._drop_all(keep=True)
+
+    def _lost(self, _: Consumer, lost: list[TopicPartition]) -> None:
+        self._drop_all(keep=False)
+
+    def _drop_all(self, keep: bool) -> None:
+        """Let go of all partitions (the eager protocol revokes all of them at once).
+
+        Where `keep` and everything is committed, their state stays as a checkpoint on this machine.
+        """
+        self._rebalances += 1
+        self._restorer.stop()
+        keep = keep and self._state_is_committed
+        for partition in self._partitions.values():
+            offset = self._restorer.end_offset(partition.number) if keep and partition.restored else None
+            partition.close(offset)
+        self._partitions.clear()
+
+    def _next_restore(self) -> None:
+        for partition in self._partitions.values():
+            if not partition.restored:
+                self._restorer.start(partition)
+                return
+
+    def _restore(self) -> None:
+        restored = self._restorer.work(0.5)
+        if restored:
+            self.stats.restored += restored
+
+    def close(self) -> None:
+        """Leave the group and close the clients; what is committed stays, nothing else was kept."""
+        self._consumer.close()
+        self._drop_all(keep=False)
+        self._restorer.close()

@@ -1,0 +1,253 @@
+"""One configuration: a TOML file, then the environment, then flags; the later wins.
+
+Sections and their settings are in docs/configuration.md. Durations are written "500ms", "60s", "10m", "24h", "7d".
+Secrets come from the environment or from files (``NAME_file = "/run/secrets/x"``) and are never printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from streams.catalog import default_catalog
+from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_ENVIRONMENT = "SMS_"
+
+
+class SettingsError(ValueError):
+    """The configuration does not say what it must; the message names the setting and what to mend."""
+
+
+def duration_ms(text: object, name: str = "duration") -> int:
+    """Read "500ms", "60s", "10m", "24h" or "7d" as milliseconds."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise SettingsError(
+            f'{name} = {text!r} is not a duration: write "500ms", "60s", "10m", "24h" or "7d"'
+        )
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+@dataclass(frozen=True)
+class CorrelateSettings:
+    """How a correlate worker runs."""
+
+    group: str = "sms-correlate"
+    instance: str = ""
+    state_dir: str = ""
+    commit_interval_ms: int = 1_000
+    batch_events: int = 20_000
+    hot_messages: int = 300_000
+    dead_letter_share: float = 0.2
+    max_ahead_ms: int = 60_000
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """How a load worker runs."""
+
+    group: str = "sms-load"
+    instance: str = ""
+    batch_rows: int = 50_000
+    interval_ms: int = 1_000
+
+
+@dataclass(frozen=True)
+class ClickHouseSettings:
+    """Where the tables are: a server's ``url`` (clickhouse://user@host:9000/) or the folder ``db`` of an embedded one."""
+
+    url: str = ""
+    db: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be configured."""
+
+    kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
+    schema_registry: Mapping[str, str] = field(default_factory=dict, repr=False)
+    topic_prefix: str = ""
+    correlate: CorrelateSettings = field(default_factory=CorrelateSettings)
+    load: LoadSettings = field(default_factory=LoadSettings)
+    clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    default_policy: Policy = field(default_factory=Policy)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    keeping: Keeping = field(default_factory=Keeping)
+
+    def rules(self) -> Rules:
+        """Return what the status of a message depends on."""
+        return Rules(default_catalog(), self.default_policy, self.policies, self.keeping)
+
+
+_POLICY_KEYS = {
+    "dialect": "dialect",
+    "response_timeout": "response_timeout_ms",
+    "receipt_timeout": "receipt_timeout_ms",
+    "validity": "validity_ms",
+    "receipt_parts": "receipt_parts",
+}
+_KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
+_SECTIONS = ("kafka", "schema_registry", "topics", "correlate", "load", "clickhouse", "defaults", "providers")
+
+
+def load_settings(
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Read the configuration; raise `SettingsError` with the setting and what to mend."""
+    merged = _read(file)
+    for layer in (_from_environment(environment or {}), flags or {}):
+        for section, values in layer.items():
+            merged.setdefault(section, {}).update(values)
+    return settings_from(merged)
+
+
+def settings_from(sections: Mapping[str, Any]) -> Settings:
+    """Build the settings from sections as a TOML file has them."""
+    _check_names("section", sections, _SECTIONS)
+    defaults = dict(sections.get("defaults", {}))
+    keeping = {
+        _KEEPING_KEYS[k]: duration_ms(defaults.pop(k), k) for k in list(defaults) if k in _KEEPING_KEYS
+    }
+    default = _policy(Policy(), defaults, "defaults")
+    topics = dict(sections.get("topics", {}))
+    _check_names("setting in [topics]", topics, ("prefix",))
+    return Settings(
+        kafka=_options(sections.get("kafka", {}), "kafka"),
+        schema_registry=_options(sections.get("schema_registry", {}), "schema_registry"),
+        topic_prefix=str(topics.get("prefix", "")),
+        correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
+        load=_section(LoadSettings(), sections.get("load", {}), "load"),
+        clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
+        default_policy=default,
+        policies={
+            name: _policy(default, values, f"providers.{name}")
+            for name, values in sections.get("providers", {}).items()
+        },
+        keeping=replace_keeping(keeping),
+    )
+
+
+def replace_keeping(values: Mapping[str, int]) -> Keeping:
+    """Return the keeping times with some of them set."""
+    return Keeping()._replace(**values)
+
+
+def _read(file: Path | None) -> dict[str, dict[str, Any]]:
+    if file is None:
+        return {}
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise SettingsError(f"cannot read the configuration file {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Read ``SMS_SECTION_NAME=value``; in Kafka's and the registry's names ``_`` stands for a dot."""
+    found: dict[str, dict[str, Any]] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(_ENVIRONMENT):
+            continue
+        name = variable.removeprefix(_ENVIRONMENT).lower()
+        for section in _SECTIONS:
+            if section != "providers" and name.startswith(section + "_"):
+                key = name.removeprefix(section + "_")
+                if section in ("kafka", "schema_registry"):
+                    is_file = key.endswith("_file")
+                    key = key.removesuffix("_file").replace("_", ".") + ("_file" if is_file else "")
+                found.setdefault(section, {})[key] = value
+    return found
+
+
+def _policy(base: Policy, values: Mapping[str, Any], section: str) -> Policy:
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"[{section}] must be a section")
+    _check_names(f"setting in [{section}]", values, (*_POLICY_KEYS, *_KEEPING_KEYS))
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{section}.{key}"
+        if key == "dialect":
+            dialects = default_catalog().dialects
+            if value not in dialects:
+                raise SettingsError(f"{name} = {value!r} is not a dialect: {', '.join(sorted(dialects))}")
+            changes["dialect"] = value
+        elif key == "receipt_parts":
+            if value not in RECEIPT_PARTS:
+                raise SettingsError(f"{name} = {value!r} must be one of {', '.join(RECEIPT_PARTS)}")
+            changes["receipt_parts"] = value
+        elif key in _POLICY_KEYS:
+            changes[_POLICY_KEYS[key]] = duration_ms(value, name)
+        else:
+            raise SettingsError(f"{name}: {key} is the same for all providers, put it into [defaults]")
+    return base._replace(**changes)
+
+
+def _options(values: Mapping[str, Any], section: str) -> dict[str, str]:
+    """Read options that are passed through to a client; ``NAME_file`` takes the value from a file."""
+    options: dict[str, str] = {}
+    for key, value in _flatten(values).items():
+        name, text = _secret(f"{section}.{key}", key, value)
+        options[name] = str(text).lower() if isinstance(text, bool) else str(text)
+    return options
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Undo TOML's dotted keys: ``bootstrap.servers = "x"`` is read as a table in a table."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _secret(name: str, key: str, value: Any) -> tuple[str, Any]:
+    if not key.endswith("_file"):
+        return key, value
+    try:
+        return key.removesuffix("_file"), Path(str(value)).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsError(f"{name}: cannot read {value}: {error.strerror}") from error
+
+
+def _section(base: Any, values: Mapping[str, Any], section: str) -> Any:
+    types = {f.name: f.type for f in fields(base)}
+    changes: dict[str, Any] = {}
+    for given, raw in values.items():
+        key, value = _secret(f"{section}.{given}", given, raw)
+        name = f"{key}_ms" if f"{key}_ms" in types else key
+        _check_names(f"setting in [{section}]", [name], [*types])
+        changes[name] = _typed(f"{section}.{key}", value, str(types[name]), name != key)
+    return replace(base, **changes)
+
+
+def _typed(name: str, value: Any, kind: str, is_duration: bool) -> Any:
+    if is_duration:
+        return duration_ms(value, name)
+    try:
+        return {"int": int, "float": float, "str": str}[kind](value)
+    except ValueError as error:
+        raise SettingsError(f"{name} = {value!r} is not a number") from error
+
+
+def _check_names(what: str, given: Any, known: Any) -> None:
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0]}?" if close else f": there are {', '.join(known)}"
+            raise SettingsError(f"unknown {what}: {name}{hint}")
