@@ -18,13 +18,11 @@ from tests.oracle_facts import (
     Outcomes,
     Part,
     Report,
-    attempt_of,
     attempts,
     distinct_answers,
     distinct_reports,
     distinct_submits,
     duration_ms,
-    report_outcome,
     setting,
 )
 
@@ -60,10 +58,20 @@ class PartState(NamedTuple):
 
 
 class AttemptState(NamedTuple):
+    """``considered``: the considered parts that have a say."""
+
     attempt: Attempt
     considered: Sequence[PartState]
     status: str
     telling: PartState
+
+    @property
+    def derived(self) -> bool:
+        return any(s.derived for s in self.considered if s.status == self.telling.status)
+
+    @property
+    def late(self) -> bool:
+        return not self.derived and any(s.late for s in self.considered)
 
 
 # --- 3. the status of one part
@@ -161,10 +169,12 @@ def part_timeouts(part: Part, attempt: Attempt, stops: Sequence[int], config: Co
 
     wait = duration_ms(setting(config, provider, "response_timeout"))
     add("response", attempt.submitted_ms + wait, answered + arrivals)
-    if part.number in attempt.owing and (part.ok or arrivals) and not part.refused:
+    if part.number not in attempt.owing or part.refused:
+        return found
+    if part.ok or arrivals:
         wait = duration_ms(setting(config, provider, "receipt_timeout"))
         add("receipt", (answered[0] if part.ok else min(arrivals)) + wait, enroute + finals)
-    if enroute and not part.refused and not any(f <= min(enroute) for f in finals):
+    if enroute and not any(f <= min(enroute) for f in finals):
         own = attempt.submit.validity_ms
         wait = own if own is not None else duration_ms(setting(config, provider, "validity"))
         add("validity", max(attempt.submitted_ms + wait, min(enroute)), finals)
@@ -183,6 +193,8 @@ def attempt_state(attempt: Attempt, passed: Sequence[Timeout]) -> AttemptState:
         for s in states
         if s.part.number in attempt.owing or (s.status in told and not s.derived and s.named)
     ]
+    # Beside a part with an answer or a report, what the sender has not (or never) handed over has no say.
+    considered = [s for s in considered if s.status not in ("pending", "excluded")] or considered
     status = combined([s.status for s in considered])
     wanted = "failed" if status == "partially_delivered" else status
     candidates = [s for s in considered if s.status == wanted]
@@ -196,8 +208,7 @@ def combined(statuses: Sequence[str]) -> str:
     for open_status in OPEN_LEAST_ADVANCED_FIRST:
         if open_status in statuses:
             return open_status
-    # The page does not say what an excluded part beside a told one makes: it owes nothing, so it has no say.
-    present = set(statuses) - {"excluded"} or {"excluded"}
+    present = set(statuses)
     if {"delivered", "failed"} <= present:
         return "partially_delivered"
     for strongest in ("failed", "sent_without_sr"):
@@ -219,19 +230,10 @@ def billable(part: Part) -> bool:
 # --- 6. the message
 
 
-def unknown_code(all_attempts: Sequence[Attempt], events: Sequence[Event], outcomes: Outcomes) -> bool:
+def unknown_code(attempt: Attempt) -> bool:
     """Whether any fact has a code the catalog does not know, whichever answer or report stands."""
-    latest = all_attempts[-1].number
-    submit_of = {a.number: a.submit for a in all_attempts}
-    answers = distinct_answers(events)
-    unknown_answers = (
-        outcomes.answer(a.provider or submit_of[a.attempt].provider, a.code)[0] == "unknown" for a in answers
-    )
-    unknown_reports = (
-        not report_outcome(r, submit_of[attempt_of(r, answers, latest)], outcomes).known
-        for r in distinct_reports(events)
-    )
-    return any(unknown_answers) or any(unknown_reports)
+    unknown_answer = any(a.outcome.kind == "unknown" for a in attempt.answers)
+    return unknown_answer or any(not r.outcome.known for r in attempt.reports)
 
 
 def message_row(
@@ -250,13 +252,13 @@ def message_row(
     delivered = [s for s in states if s.status == "delivered"]
     speaking = delivered[-1] if delivered else states[-1]
     facts = len(distinct_submits(events)) + len(distinct_answers(events)) + len(distinct_reports(events))
-    different = {(t.attempt, t.kind, t.deadline_ms) for t in passed}
+    different = {(t.attempt, t.kind, t.deadline_ms, t.stopped_ms) for t in passed}
     created = first_seen.created_at_ms
     return filled(speaking)._replace(
         campaign=first_seen.campaign,
         created_at_ms=created if created is not None else first_seen.submitted_at_ms,
         duplicate_delivery=len(delivered) > 1,
-        unknown_code=unknown_code(all_attempts, events, outcomes),
+        unknown_code=any(unknown_code(a) for a in all_attempts),
         version=256 * facts + min(255, len(different)),
     )
 
@@ -285,9 +287,9 @@ def filled(state: AttemptState) -> MessageStatus:
         currency=submit.currency,
         attributes=submit.attributes,
         status=state.status,
-        derived=telling.derived,
+        derived=state.derived,
         settled=state.status in SETTLED,
-        late=not telling.derived and any(s.late for s in state.considered),
+        late=state.late,
         conflict=any(s.part.conflict for s in state.considered),
         duplicate_delivery=False,
         unknown_code=False,

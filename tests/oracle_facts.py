@@ -92,10 +92,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Attempt:
+    """``owing``: the numbers of the parts that owe a receipt (section 5)."""
+
     number: int
     submit: Submit
     disposition: str
     submitted_ms: int
+    answers: Sequence[Answer]
+    reports: Sequence[Report]
     parts: Sequence[Part]
     owing: frozenset[int]
 
@@ -156,11 +160,25 @@ def standing_submit(submits: Sequence[Submit]) -> Submit:
     return min(submits, key=lambda s: (rank[s.disposition], s.submitted_at_ms, submit_content(s)))
 
 
-def attempt_of(report: DeliveryReport, answers: Sequence[SubmitResponse], latest: int) -> int:
+def beginnings(
+    own: Mapping[int, Submit], answers: Sequence[SubmitResponse], reports: Sequence[DeliveryReport]
+) -> dict[int, int]:
+    """When each attempt began, as far as section 1.6 asks: only what names the attempt tells."""
+    begun = {number: submit.submitted_at_ms for number, submit in own.items()}
+    told = [(a.attempt, a.responded_at_ms) for a in answers]
+    told += [(r.attempt, r.received_at_ms) for r in reports if r.attempt is not None]
+    for number in {number for number, _ in told} - own.keys():
+        begun[number] = min(at for n, at in told if n == number)
+    return begun
+
+
+def attempt_of(report: DeliveryReport, answers: Sequence[SubmitResponse], begun: Mapping[int, int]) -> int:
     if report.attempt is not None:
         return report.attempt
     wanted = report.provider_message_id
-    return max((a.attempt for a in answers if wanted and a.provider_message_id == wanted), default=latest)
+    same_id = [a.attempt for a in answers if wanted and a.provider_message_id == wanted]
+    had_begun = [number for number, at in begun.items() if at <= report.received_at_ms]
+    return max(same_id or had_begun, default=min(begun))
 
 
 def part_of(report: DeliveryReport, attempt: int, answers: Sequence[SubmitResponse]) -> int | None:
@@ -175,10 +193,10 @@ def attempts(events: Sequence[Event], outcomes: Outcomes, config: Config) -> lis
     """All attempts of a message of which at least one submit is known, lowest first."""
     submits, answers, reports = distinct_submits(events), distinct_answers(events), distinct_reports(events)
     own = {n: standing_submit([s for s in submits if s.attempt == n]) for n in {s.attempt for s in submits}}
-    named = {*own, *(a.attempt for a in answers), *(r.attempt for r in reports if r.attempt is not None)}
-    placed = [(r, attempt_of(r, answers, max(named))) for r in reports]
+    begun = beginnings(own, answers, reports)
+    placed = [(r, attempt_of(r, answers, begun)) for r in reports]
     result = []
-    for number in sorted(named):
+    for number in sorted(begun):
         submit = own[max((n for n in own if n <= number), default=min(own))]
         my_answers = [
             Answer(a, AnswerOutcome(*outcomes.answer(a.provider or submit.provider, a.code)))
@@ -234,7 +252,7 @@ def new_attempt(
         "last": {count},
         "any": {r.part or 1 for r in reports} or {1},
     }[receipt_parts]
-    return Attempt(number, submit, disposition, submitted_ms, parts, frozenset(owing))
+    return Attempt(number, submit, disposition, submitted_ms, answers, reports, parts, frozenset(owing))
 
 
 # --- 3. what stands for one part
@@ -247,9 +265,8 @@ def answer_order(a: Answer) -> tuple[Any, ...]:
 def report_order(r: Report) -> tuple[Any, ...]:
     f = r.fact
     decided_by = f.done_at_ms if f.done_at_ms is not None else f.received_at_ms
-    written = (decided_by, f.received_at_ms, f.code, f.err, f.provider_message_id)
-    # The page stops here; two facts can still tie (done_at null and done_at = received_at, part null and 1).
-    return (*written, none_first(f.done_at_ms), none_first(r.part), f.provider, f.text)
+    by_what_it_says = (decided_by, f.received_at_ms, f.code, f.err, f.provider_message_id)
+    return (*by_what_it_says, none_first(f.done_at_ms), none_first(f.part), f.provider, f.text)
 
 
 def new_part(number: int, answers: Sequence[Answer], reports: Sequence[Report]) -> Part:

@@ -58,9 +58,7 @@ class Entry(NamedTuple):
         """Return the meaning as a report's code."""
         billed = {"yes": True, "no": False}.get(self.billed)
         final = self.final == "yes"
-        return ReportOutcome(
-            self.status, final, self.reason, self.reason_class, self.recipient_action, billed, True
-        )
+        return ReportOutcome(self.status, final, self.reason, self.reason_class, self.recipient_action, billed, True)
 
     def spellings(self) -> list[str]:
         """Return the code and its other words, folded."""

@@ -85,9 +85,7 @@ def _field_resolvable(written: dict[str, Any] | None, field: dict[str, Any]) -> 
     return bool(w_kind["values"] == r_kind["values"])
 
 
-def conform(
-    batch: pa.RecordBatch, writer: AvroSchema, reader: AvroSchema, target: pa.Schema
-) -> pa.RecordBatch:
+def conform(batch: pa.RecordBatch, writer: AvroSchema, reader: AvroSchema, target: pa.Schema) -> pa.RecordBatch:
     """Give a decoded batch exactly the reader's columns: in order, defaults filled in, others left out."""
     if writer["fields"] == reader["fields"]:
         return pa.RecordBatch.from_arrays(batch.columns, schema=_as_read(batch.schema, target))

@@ -141,9 +141,7 @@ class Decoder:
         body = io.BytesIO(value[len(header) :])
         record: Any = fastavro.schemaless_reader(body, plan.parsed, self._parsed)
         return {
-            field.name: list(record[field.name].items())
-            if pa.types.is_map(field.type)
-            else record[field.name]
+            field.name: list(record[field.name].items()) if pa.types.is_map(field.type) else record[field.name]
             for field in self._arrow
         }
 
@@ -164,9 +162,7 @@ class _Plan:
 
 def to_rows(topic: str, batch: pa.RecordBatch) -> list[Any]:
     """Turn decoded columns into records; maps become dicts."""
-    columns = [
-        _maps(column) if pa.types.is_map(column.type) else column.to_pylist() for column in batch.columns
-    ]
+    columns = [_maps(column) if pa.types.is_map(column.type) else column.to_pylist() for column in batch.columns]
     return list(map(RECORD_TYPES[topic], zip(*columns, strict=True)))
 
 

@@ -65,9 +65,7 @@ def sound(batch: pa.RecordBatch) -> bool:
     return bool(pc.min(pc.binary_length(batch.column("message_id"))).as_py() > 0)
 
 
-def decode_events(
-    decoder: Decoder, values: list[bytes | None]
-) -> tuple[list[Event], list[int] | None, list[Bad]]:
+def decode_events(decoder: Decoder, values: list[bytes | None]) -> tuple[list[Event], list[int] | None, list[Bad]]:
     """Decode a batch of input events and leave out what is not sound.
 
     Returns the events, the positions in `values` they come from (None: all, in order) and the bad ones.

@@ -107,8 +107,7 @@ class WriterSchemas:
             raise UnknownSchemaError("neither Confluent framing (00) nor single-object encoding (C3 01)")
         if header[:1] != CONFLUENT:
             raise UnknownSchemaError(
-                f"no schema file has the fingerprint {header[2:].hex()}: "
-                "put the writer's .avsc into schemas/versions/"
+                f"no schema file has the fingerprint {header[2:].hex()}: put the writer's .avsc into schemas/versions/"
             )
         if self._registry is None:
             raise UnknownSchemaError(

@@ -117,12 +117,14 @@ class Attempt:
         for part in considered:
             found[part] = self._timeouts(part, part in owing, stopped_ms)
             verdicts.append(self._part(part, found[part], stream_time_ms))
-        status, telling = _combine(verdicts)
-        late = not telling.derived and any(_late(v, found[v.part], stream_time_ms) for v in verdicts)
+        telling_all = _with_a_say(verdicts)
+        status, telling = _combine(telling_all)
+        derived = any(v.derived for v in telling_all if v.status == telling.status)
+        late = not derived and any(_late(v, found[v.part], stream_time_ms) for v in verdicts)
         return AttemptVerdict(
             status,
             telling,
-            telling.derived,
+            derived,
             late,
             any(v.facts.conflict for v in verdicts),
             sum(self._billed(part) for part in range(1, self.parts + 1)),
@@ -132,9 +134,7 @@ class Attempt:
     def _timeouts(self, part: int, owes: bool, stopped_ms: int | None) -> list[Timeout]:
         if self.disposition != "submitted":
             return []
-        return timeouts(
-            self.facts(part), self.policy, self.submitted_at_ms, self.submit.validity_ms, owes, stopped_ms
-        )
+        return timeouts(self.facts(part), self.policy, self.submitted_at_ms, self.submit.validity_ms, owes, stopped_ms)
 
     def _part(self, part: int, found: list[Timeout], now: int) -> PartVerdict:
         facts = self.facts(part)
@@ -188,6 +188,12 @@ def _late(part: PartVerdict, found: list[Timeout], now: int) -> bool:
     if part.derived or part.decided_ms is None:
         return False
     return any(t.deadline_ms < part.decided_ms and t.passed(now) for t in found)
+
+
+def _with_a_say(verdicts: list[PartVerdict]) -> list[PartVerdict]:
+    """Leave out parts that are only pending or excluded where others have more to tell."""
+    told = [v for v in verdicts if v.status not in (words.PENDING, words.EXCLUDED)]
+    return told or verdicts
 
 
 def _combine(verdicts: list[PartVerdict]) -> tuple[str, PartVerdict]:

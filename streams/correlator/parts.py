@@ -78,11 +78,14 @@ def standing(answers: Sequence[RatedAnswer], reports: Sequence[RatedReport]) -> 
     )
 
 
-def report_order(rated: RatedReport) -> tuple[int, int, str, str, str]:
+def report_order(rated: RatedReport) -> tuple[int, int, str, str, str, bool, int, str, str]:
     """Order of reports of one part: by the operator's clock where it is known, else by arrival."""
     report = rated[0]
     told = report.received_at_ms if report.done_at_ms is None else report.done_at_ms
-    return (told, report.received_at_ms, report.code, report.err, report.provider_message_id)
+    return (
+        *(told, report.received_at_ms, report.code, report.err, report.provider_message_id),
+        *(report.done_at_ms is not None, report.part or 0, report.provider, report.text),
+    )
 
 
 def _answer_order(rated: RatedAnswer) -> tuple[int, str, str, int]:
@@ -133,16 +136,14 @@ def timeouts(
         deadline = part.accepted_ms + policy.receipt_timeout_ms
         found.append(Timeout("receipt", deadline, _earliest(told, stopped_ms)))
     enroute, final = part.first_enroute_ms, part.first_final_ms
-    if enroute is not None and (final is None or final > enroute):
+    if owes_receipt and enroute is not None and (final is None or final > enroute):
         validity = policy.validity_ms if validity_ms is None else validity_ms
         deadline = max(submitted_at_ms + validity, enroute)
         found.append(Timeout("validity", deadline, _earliest(final, stopped_ms)))
     return found
 
 
-def _response_timeout(
-    part: Standing, policy: Policy, submitted_at_ms: int, stopped_ms: int | None
-) -> Timeout:
+def _response_timeout(part: Standing, policy: Policy, submitted_at_ms: int, stopped_ms: int | None) -> Timeout:
     answered = None
     if part.answer is not None and part.answer[1].kind in (OK, PERMANENT):
         answered = part.answer[0].responded_at_ms

@@ -1,4 +1,7 @@
-"""The status of a message: a pure function of its facts and the stream time. Read docs/status-rules.md beside it."""
+"""The status of a message: a pure function of its facts and the stream time.
+
+Read docs/status-rules.md beside it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,7 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
         return None
     attempts, unknown_code = _attempts(facts, rules)
     delivered = {attempt.number: attempt.delivered_ms() for attempt in attempts}
-    verdicts = [
-        (attempt, attempt.verdict(stream_time_ms, _stop(attempt, attempts, delivered)))
-        for attempt in attempts
-    ]
+    verdicts = [(attempt, attempt.verdict(stream_time_ms, _stop(attempt, attempts, delivered))) for attempt in attempts]
     speaking, verdict = _speaking(verdicts)
     passed, deadline = _timeouts(verdicts, stream_time_ms)
     told = verdict.telling.facts
@@ -52,23 +52,20 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
 
 def _attempts(facts: Facts, rules: Rules) -> tuple[list[Attempt], bool]:
     """Sort the facts into attempts; also tell whether one has a code the catalog does not know."""
-    placed = [(*_place(report, facts), report) for report in facts.reports]
-    numbers = {*facts.submits, *(a.attempt for a in facts.answers)}
-    numbers |= {attempt for attempt, _, _ in placed if attempt is not None}
-    latest = max(numbers)
+    told = [(*_place(report, facts), report) for report in facts.reports]
+    begun = _begun(facts, told)
+    placed = [(_begun_by(r.received_at_ms, begun) if number is None else number, part, r) for number, part, r in told]
     attempts = []
     unknown = False
-    for number in sorted(numbers):
+    for number in sorted(begun):
         submit = _submit_for(number, facts)
         answers: list[RatedAnswer] = [
-            (a, rules.answer(a.provider or submit.provider, a.code))
-            for a in facts.answers
-            if a.attempt == number
+            (a, rules.answer(a.provider or submit.provider, a.code)) for a in facts.answers if a.attempt == number
         ]
         reports: list[tuple[int | None, RatedReport]] = [
             (part, (r, rules.report(r.provider or submit.provider, r.code, r.err, r.text)))
             for attempt, part, r in placed
-            if (latest if attempt is None else attempt) == number
+            if attempt == number
         ]
         unknown |= any(o.kind == "unknown" for _, o in answers)
         unknown |= any(not o.known for _, (_, o) in reports)
@@ -78,7 +75,7 @@ def _attempts(facts: Facts, rules: Rules) -> tuple[list[Attempt], bool]:
 
 
 def _place(report: DeliveryReport, facts: Facts) -> tuple[int | None, int | None]:
-    """Return the attempt and the part a report speaks for; None: the latest, all parts."""
+    """Return the attempt and the part that a report tells, itself or by its provider's id; None: it does not."""
     attempt, part = report.attempt, report.part
     if not report.provider_message_id or (attempt is not None and part is not None):
         return attempt, part
@@ -88,6 +85,22 @@ def _place(report: DeliveryReport, facts: Facts) -> tuple[int | None, int | None
     if part is None:
         part = min((a.part for a in same_id if a.attempt == attempt and a.part is not None), default=None)
     return attempt, part
+
+
+def _begun(facts: Facts, told: list[tuple[int | None, int | None, DeliveryReport]]) -> dict[int, int]:
+    """Return every attempt that a fact names, and when it began."""
+    begun = {number: submit.submitted_at_ms for number, submit in facts.submits.items()}
+    named = [(answer.attempt, answer.responded_at_ms) for answer in facts.answers]
+    named += [(number, report.received_at_ms) for number, _, report in told if number is not None]
+    for number, when in named:
+        if number not in facts.submits:
+            begun[number] = min(when, begun.get(number, when))
+    return begun
+
+
+def _begun_by(when_ms: int, begun: dict[int, int]) -> int:
+    """Return the latest attempt that had begun at a time, else the lowest."""
+    return max((number for number, start in begun.items() if start <= when_ms), default=min(begun))
 
 
 def _submit_for(number: int, facts: Facts) -> Submit:
@@ -118,7 +131,7 @@ def _timeouts(verdicts: list[tuple[Attempt, AttemptVerdict]], now: int) -> tuple
     for attempt, verdict in verdicts:
         for timeout in verdict.timeouts:
             if timeout.passed(now):
-                passed.add((attempt.number, timeout.kind, timeout.deadline_ms))
+                passed.add((attempt.number, *timeout))
             elif timeout.stopped_ms is None:
                 ahead.append(timeout.deadline_ms)
     return len(passed), min(ahead, default=None)

@@ -36,9 +36,7 @@ class StreamTime:
 
     def held_back_to(self) -> int | None:
         """Return the smallest newest time of the inputs that are not at their end, None if all are."""
-        return min(
-            (newest for newest, end in zip(self.newest, self.at_end, strict=True) if not end), default=None
-        )
+        return min((newest for newest, end in zip(self.newest, self.at_end, strict=True) if not end), default=None)
 
     def ended(self, source: int, at_end: bool) -> None:
         """Note whether an input has been read to its end; that alone does not move time."""

@@ -12,7 +12,7 @@ from datetime import UTC
 from streams.events import Submit, SubmitResponse
 from streams.importers import bearerbox, jasmin, kannel_fields
 from streams.importers.jasmin_import import JasminImport
-from streams.importers.joining import Joiner
+from streams.importers.joining import Joiner, in_zone
 from streams.importers.kannel_fields import CLOSING, SATURATED, closing_answer, number_key, select
 from streams.importers.kannel_format import DEFAULT_FORMATS, Format, Line, compile_format, parse_line
 from streams.importers.kannel_names import Names
@@ -26,6 +26,15 @@ from streams.receipts.text import parse_date, parse_receipt
 _NACK_WANTED = 16 | 2
 _ACKED, _NACKED = 8, 16
 _SEGMENT = {0: 160, 1: 140, 2: 140}
+_EVENTS = (
+    "Receive ",
+    "FAILED ",
+    "REJECTED ",
+    "DISCARDED ",
+    "DROPPED ",
+    "EXPIRED ",
+    "Sent ",
+)
 _MO = ("Receive SMS", "DROPPED Received SMS")
 
 
@@ -43,7 +52,7 @@ class KannelImport:
         self._clock, self._gmt = LogTime(options.zone), LogTime(UTC)
         self._joiner = Joiner(options, self.summary)
         self._jasmin = JasminImport(options, self.summary, self._joiner)
-        self._names = Names(options, self.summary)
+        self._names = Names(options, self.summary, self._joiner)
         self._waiting = Waiting()
         self._now_ms = 0
 
@@ -93,7 +102,7 @@ class KannelImport:
         self.summary.lines[line.event] += 1
         if line.doubtful:
             self.summary.no("doubtful", where)
-        if line.event.startswith(("REJECTED Receive", *_MO)) or line.event.endswith("DLR") and "Rec" not in line.event:
+        if _of_others(line.event):
             return []
         at_ms = self._line_time(where, line)
         if at_ms is None:
@@ -138,6 +147,11 @@ class KannelImport:
         if at_ms <= self._now_ms:
             return []
         return self.advance_to(at_ms)
+
+    @property
+    def now_ms(self) -> int:
+        """How far the log's time has got."""
+        return self._now_ms
 
     def advance_to(self, now_ms: int) -> list[ImportedEvent]:
         """Move the log's time, also without a line: in follow mode, when nothing is written."""
@@ -271,7 +285,9 @@ class KannelImport:
         self.summary.lines[line.event] -= 1
         self.summary.lines["Receive DLR, accepted by the SMSC"] += 1
         sender, recipient = number_key(line.sender), number_key(line.recipient)
-        if self._joiner.sent_to(line.smsc, recipient, sender):
+        if line.fid and self._joiner.with_id(line.smsc, line.fid):
+            return []
+        if not line.fid and self._joiner.sent_to(line.smsc, recipient, sender):
             return []
         if not line.fid or line.fid == SATURATED or self.options.message_id:
             self.summary.no("answer_without_message", where)
@@ -312,7 +328,7 @@ class KannelImport:
         zone = self.options.receipt_zones.get(smsc)
         done_ms = moment.ms
         if zone is not None and not moment.zoned:
-            done_ms = self._joiner.in_zone(smsc, zone, moment.ms)
+            done_ms = in_zone(moment.ms, zone)
         self.summary.clock(smsc, done_ms, at_ms)
         return done_ms
 
@@ -350,7 +366,13 @@ class KannelImport:
 
 def _known(event: str) -> bool:
     """Whether Kannel writes lines of this kind about messages."""
-    return event in CLOSING or event.startswith(("Rec", "FAILED ", "REJECTED ", "DISCARDED ", "DROPPED ", "EXPIRED ", "Sent "))
+    return event in CLOSING or (event.startswith(_EVENTS) and event.endswith(("SMS", "DLR")))
+
+
+def _of_others(event: str) -> bool:
+    """Messages from phones, and reports that Kannel itself sends to somebody."""
+    from_phone = event.startswith(("REJECTED Receive", *_MO))
+    return from_phone or (event.endswith("DLR") and "Receive" not in event)
 
 
 def _attributes(line: Line) -> dict[str, str]:

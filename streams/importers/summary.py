@@ -14,9 +14,11 @@ WHY = {
     "part_of_long_message": "perhaps a later part of a long message: Kannel logs the id of its first part only",
     "ambiguous": "the id means more than one message",
     "other_numbers": "the id is there, but between other numbers",
-    "saturated": f"the id is beyond what Kannel can hold, and so is that of more than one message",
+    "saturated": "the id is beyond what Kannel can hold, and so is that of more than one message",
     "no_id": "the report has no id",
     "not_in_log": "Kannel knew the message, but its line is not in this log; reported under its id",
+    "several_without_id": "several messages between these numbers, and the log has the id of none",
+    "part_of_refused_message": "part of a long message which Kannel closed as refused",
     "no_smsc": "the line does not name the SMSC",
     "gateway_unknown": "the gateway said only that it knows no such message, not what the report was",
 }

@@ -78,8 +78,7 @@ def check(
 def exit_code(results: list[Created] | list[Finding]) -> int:
     """0: all as it should be (notes are allowed); 1: something failed or is wrong."""
     bad = any(
-        result.outcome == "failed" if isinstance(result, Created) else result.severity == "error"
-        for result in results
+        result.outcome == "failed" if isinstance(result, Created) else result.severity == "error" for result in results
     )
     return WRONG if bad else OK
 

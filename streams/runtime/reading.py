@@ -50,9 +50,7 @@ class Reader:
                 target = inputs[number] = input_of(number)
             if dead and position in dead:
                 entry = dead[position]
-                target.read(
-                    0, message.offset(), self._dead_letter(which, message, entry.reason, entry.detail)
-                )
+                target.read(0, message.offset(), self._dead_letter(which, message, entry.reason, entry.detail))
                 continue
             event = next(kept)
             event_ms: int = event[field]  # type: ignore[assignment]

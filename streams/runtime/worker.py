@@ -24,7 +24,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
 from streams.correlator.step import Delta
-from streams.events import DeadLetter
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, DeadLetter
 from streams.kafka.client import consumer_options, producer_options
 from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
 from streams.runtime.output import CHANGELOG, Output
@@ -45,6 +45,10 @@ _OFFSETS_TIMEOUT_S = 60.0
 
 class FencedError(RuntimeError):
     """Another worker has taken this one's place."""
+
+
+class TopicsError(RuntimeError):
+    """The topics are not as they must be; the message says what to do."""
 
 
 class TooManyDeadLettersError(RuntimeError):
@@ -73,9 +77,7 @@ class CorrelateWorker:
         self._consumer = Consumer(
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
-        self._producer = Producer(
-            producer_options(settings.kafka, transactional_id=f"{self._group}-{instance}")
-        )
+        self._producer = Producer(producer_options(settings.kafka, transactional_id=f"{self._group}-{instance}"))
         self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG)
         self._reader = Reader(registry, "correlate")
         self._output = Output(self._producer, registry, settings.topic_prefix)
@@ -87,15 +89,26 @@ class CorrelateWorker:
 
     def run(self, stop: Flag) -> None:
         """Work until `stop` is set (or `FencedError`, `TooManyDeadLettersError`, a fatal Kafka error)."""
+        self._check_topics()
         self._producer.init_transactions(_OFFSETS_TIMEOUT_S)
-        self._consumer.subscribe(
-            self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
+        self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not stop.is_set():
                 self.once()
         finally:
             self.close()
+
+    def _check_topics(self) -> None:
+        """Make sure that the topics are there and have the same number of partitions."""
+        known = self._producer.list_topics(timeout=_OFFSETS_TIMEOUT_S).topics
+        wanted = [*self._topics, *(self._settings.topic_prefix + t for t in (MESSAGE_STATUS, CHANGELOG))]
+        missing = [t for t in wanted + [self._settings.topic_prefix + DEAD_LETTER] if t not in known]
+        if missing:
+            raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
+        counts = {topic: len(known[topic].partitions) for topic in wanted}
+        if len(set(counts.values())) > 1:
+            shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+            raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")
 
     def once(self) -> None:
         """Do one batch."""

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from tests.kafka.conftest import Names
 
 from streams.kafka import topic_admin
 from streams.kafka.client import consumer_options, producer_options
+from tests.kafka.conftest import Names
 
 pytestmark = pytest.mark.kafka
 JOINED = ("sms.submit", "sms.submit-response", "sms.delivery-report")

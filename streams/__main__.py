@@ -1,0 +1,5 @@
+"""``python -m streams`` is the command ``sms-streams``."""
+
+from streams.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Composition roots: where the pure parts meet files, Kafka and ClickHouse."""

@@ -1,0 +1,87 @@
+"""`sms-streams correlate`: one correlate worker."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from streams.codec.registry import ConfluentRegistry
+from streams.codec.schemas import Registry
+from streams.runtime.worker import CorrelateWorker
+from streams.settings import Settings
+
+log = logging.getLogger("sms-streams.correlate")
+
+DEFAULT_STATE_DIR = Path("sms-data") / "state"
+_MOST_WORKERS = 1_000
+_REPORT_EVERY_S = 10.0
+
+
+class InstanceInUseError(RuntimeError):
+    """Another worker on this machine runs under this instance name."""
+
+
+def registry_of(settings: Settings) -> Registry | None:
+    """Return the schema registry that is configured, None where none is."""
+    return ConfluentRegistry(settings.schema_registry) if settings.schema_registry else None
+
+
+@contextmanager
+def instance_folder(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Give the worker a name of its own, the same again after a restart, and a folder for its state.
+
+    Without a configured name it is the machine's name and the first number that no running worker holds.
+    """
+    base = Path(settings.correlate.state_dir or DEFAULT_STATE_DIR)
+    configured = settings.correlate.instance
+    names = [configured] if configured else [f"{socket.gethostname()}-{n}" for n in range(_MOST_WORKERS)]
+    for name in names:
+        folder = base / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            if _locked(lock):
+                yield name, folder
+                return
+    raise InstanceInUseError(
+        f"a worker named {names[0]} is running here already (its lock is {base / names[0] / 'lock'}): "
+        "give this one another name with --instance"
+    )
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def run_correlate(settings: Settings, stop: threading.Event, static_member: bool = False) -> CorrelateWorker:
+    """Run one worker until `stop` is set; return it, for its figures."""
+    with instance_folder(settings) as (name, folder):
+        worker = CorrelateWorker(settings, folder, name, registry_of(settings), static_member)
+        log.info("worker %s, state in %s", name, folder)
+        reporter = threading.Thread(target=_report, args=(worker, stop), daemon=True)
+        reporter.start()
+        worker.run(stop)
+        log.info("stopped: %s", worker.stats.line())
+        return worker
+
+
+def _report(worker: CorrelateWorker, stop: threading.Event) -> None:
+    """Say now and then how far the worker has got, where anything happened."""
+    last = ""
+    began = time.monotonic()
+    while not stop.wait(_REPORT_EVERY_S):
+        line = worker.stats.line()
+        if line != last:
+            rate = worker.stats.records / (time.monotonic() - began)
+            log.info("%s (%.0f records/s since start)", line, rate)
+            last = line
