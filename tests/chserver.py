@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from chdb.session import Session
+from chdb import session as chdb_session
 
 REVISION = 54459
 HELLO, QUERY, DATA, CANCEL, PING = range(5)
@@ -202,7 +202,8 @@ class Engine:
     """The embedded engine, one query at a time, with a client's database and settings."""
 
     def __init__(self, directory: str) -> None:
-        self.session = Session(directory)
+        open_session: Any = chdb_session.Session
+        self.session = open_session(directory)
         self.session.query("CREATE DATABASE IF NOT EXISTS default")
         self._lock = threading.Lock()
 
@@ -267,9 +268,7 @@ class Connection(socketserver.BaseRequestHandler):
         settings = dict(self.settings())
         reader.text(), reader.varint()
         compressed, sql = reader.varint(), reader.text()
-        params = {
-            name: value[1:-1].replace("\\\\", "\\").replace("\\'", "'") for name, value in self.settings()
-        }
+        params = {name: value[1:-1].replace("\\\\", "\\").replace("\\'", "'") for name, value in self.settings()}
         try:
             if compressed:
                 raise ValueError("the test server does not take compressed data")
@@ -321,11 +320,13 @@ class Connection(socketserver.BaseRequestHandler):
             settings,
             lambda session: session.query(sql, "Native", params=params or None).bytes(),
         )
-        sent = 0
+        headed = False
         for rows, columns in blocks(native):
+            if not headed:
+                self.block(0, [column._replace(data=b"") for column in columns])
+                headed = True
             self.block(rows, columns)
-            sent += 1
-        if not sent:
+        if not headed:
             self.block(0, self.header(f"({sql})", settings, None))
 
     def insert(self, table: str, names: str, settings: dict[str, str]) -> None:
@@ -340,9 +341,7 @@ class Connection(socketserver.BaseRequestHandler):
                 break
             received.append(block(rows, columns, wire=False))
         if received:
-            self.server.engine.run(
-                self.database, settings, lambda session: write(session, table, names, received)
-            )
+            self.server.engine.run(self.database, settings, lambda session: write(session, table, names, received))
 
     def header(self, what: str, settings: dict[str, str], wanted: list[str] | None) -> list[Column]:
         described: bytes = self.server.engine.run(
@@ -356,9 +355,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.send(S_DATA, b"\0" + BLOCK_INFO + block(rows, columns, wire=True))
 
     def fail(self, code: int, message: str) -> None:
-        self.send(
-            S_EXCEPTION, code.to_bytes(4, "little") + text("DB::Exception") + text(message) + text("") + b"\0"
-        )
+        self.send(S_EXCEPTION, code.to_bytes(4, "little") + text("DB::Exception") + text(message) + text("") + b"\0")
 
     def send(self, kind: int, body: bytes = b"") -> None:
         self.request.sendall(varint(kind) + body)

@@ -204,9 +204,7 @@ class Builder:
         self.events.append(event)
 
 
-def build_case(
-    choice: Choice, account: str = "acme", message_id: str = "m1", extra_codes: Sequence[str] = ()
-) -> Case:
+def build_case(choice: Choice, account: str = "acme", message_id: str = "m1", extra_codes: Sequence[str] = ()) -> Case:
     config = build_config(choice)
     return Case(config, Builder(choice, config, account, message_id, extra_codes).build())
 

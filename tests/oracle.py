@@ -88,9 +88,7 @@ def part_state(part: Part, attempt: Attempt, passed: Sequence[Timeout]) -> PartS
 def status_of(part: Part, attempt: Attempt, passed: set[str]) -> PartState:
     final, between, answer = part.final, part.intermediate, part.answer
     if final is not None and final.outcome.status == "delivered":
-        return PartState(
-            part, "delivered", decided_ms=final.fact.received_at_ms, named=final.part is not None
-        )
+        return PartState(part, "delivered", decided_ms=final.fact.received_at_ms, named=final.part is not None)
     if answer is not None and part.refused:
         return from_answer(part, "failed", answer)
     if final is not None:
@@ -163,9 +161,7 @@ def part_timeouts(part: Part, attempt: Attempt, stops: Sequence[int], config: Co
     found = []
 
     def add(kind: str, deadline_ms: int, also: Sequence[int]) -> None:
-        found.append(
-            Timeout(attempt.number, part.number, kind, deadline_ms, min([*stops, *also], default=None))
-        )
+        found.append(Timeout(attempt.number, part.number, kind, deadline_ms, min([*stops, *also], default=None)))
 
     wait = duration_ms(setting(config, provider, "response_timeout"))
     add("response", attempt.submitted_ms + wait, answered + arrivals)
@@ -189,9 +185,7 @@ def attempt_state(attempt: Attempt, passed: Sequence[Timeout]) -> AttemptState:
     states = [part_state(p, attempt, [t for t in passed if t.part == p.number]) for p in attempt.parts]
     told = ("failed", "delivered", "sent_without_sr")
     considered = [
-        s
-        for s in states
-        if s.part.number in attempt.owing or (s.status in told and not s.derived and s.named)
+        s for s in states if s.part.number in attempt.owing or (s.status in told and not s.derived and s.named)
     ]
     # Beside a part with an answer or a report, what the sender has not (or never) handed over has no say.
     considered = [s for s in considered if s.status not in ("pending", "excluded")] or considered

@@ -15,8 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE
-from streams.events import DeliveryReport, Submit, SubmitResponse
+from streams.events import (
+    DELIVERY_REPORT,
+    PROVIDER_RECEIPT,
+    SUBMIT,
+    SUBMIT_RESPONSE,
+    DeliveryReport,
+    Submit,
+    SubmitResponse,
+)
 from streams.importers.kannel import KannelImport
 from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
 from streams.importers.summary import Summary
@@ -34,6 +41,7 @@ _TOPICS: dict[type, str] = {
     ProviderReceipt: PROVIDER_RECEIPT,
 }
 _CHUNK = 1 << 16
+_LONGEST = 1 << 20
 _BATCH = 2_000
 _POLL_S = 0.25
 FOLLOW_HOLD_MS = 60_000
@@ -108,7 +116,7 @@ class _Run:
     def read(self, path: str, stop: Callable[[], bool]) -> None:
         """All of one file."""
         with open_log(path) as file:
-            for raw in file:
+            for raw in iter(lambda: file.readline(_LONGEST), b""):
                 self.line(raw)
                 if not self._line % _BATCH and stop():
                     break
@@ -183,6 +191,8 @@ def follow_lines(
                 continue
         if chunk:
             *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LONGEST:
+                lines, rest = [*lines, rest], b""
             yield from lines
             continue
         if file is not None and _was_cut(file):

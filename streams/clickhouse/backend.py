@@ -44,7 +44,7 @@ class DatabaseDown(DatabaseError):
 class Result(NamedTuple):
     """The rows of a query, as plain values.
 
-    Times are text (``YYYY-MM-DD HH:MM:SS.mmm`` in UTC), enums their names, maps dicts, arrays and tuples lists.
+    Times are text (``YYYY-MM-DD HH:MM:SS.mmm``, UTC unless the column has another zone), enums their names, maps dicts, arrays and tuples lists.
     """
 
     columns: list[str]
@@ -73,7 +73,10 @@ class Database(Protocol):
         ...
 
     def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
-        """Run a query and yield its rows in blocks, without holding all of them. Read it to its end."""
+        """Run a query and yield its rows in blocks, without holding all of them.
+
+        Each stream has a connection of its own, so several may be read side by side.
+        """
         ...
 
     def insert(self, table: str, batch: pa.RecordBatch, token: str) -> None:
@@ -89,13 +92,14 @@ class Database(Protocol):
 
 
 # Errors that pass: the server is starting, overloaded, out of memory for the moment, cut off or read-only for now.
-_PASSING = frozenset({3, 32, 74, 95, 96, 159, 164, 198, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 286, 319})
+_PASSING = frozenset(
+    {3, 32, 74, 95, 96, 159, 164, 198, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 286, 319}
+)
 _PASSING_TEXT = ("Keeper", "ZooKeeper")
 
 _ADVICE: Mapping[int, str] = {
     60: "The table or view is not there: has `sms-streams migrate` been run on this database?",
     81: "The database is not there: has `sms-streams migrate` been run?",
-    47: "",
     192: "Check the user in the configuration ([clickhouse] user).",
     194: "Check user and password in the configuration.",
     497: "This user may not do that: the loader and migrations need the role sms_loader, reading needs sms_analyst.",

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-from chdb import ChdbError
-from chdb.session import Session
+from chdb import session
 
 from streams.clickhouse.backend import (
     DATABASE,
@@ -41,12 +40,8 @@ class EmbeddedDatabase:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock: IO[str] | None = _lock(self.directory)
         try:
-            self._session: Any = Session(str(self.directory))
-            self.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
-            self.execute(f"USE {DATABASE}")
-            for setting, value in QUERY_SETTINGS.items():
-                self.execute(f"SET {setting} = '{value}'")
-        except (RuntimeError, ChdbError) as error:
+            self._session = _session(self.directory)
+        except RuntimeError as error:
             self._unlock()
             raise DatabaseError(_cannot_open(self.directory, error)) from error
 
@@ -64,21 +59,24 @@ class EmbeddedDatabase:
 
     def query(self, sql: str, params: Params | None = None) -> Result:
         """Run a query and return all of its rows."""
-        lines = self._run(sql, _FORMAT, params).decode("utf-8", "replace").splitlines()
+        lines = _lines(self._run(sql, _FORMAT, params))
         if not lines:  # a statement without a result
             return Result([], [], [])
         return Result(json.loads(lines[0]), json.loads(lines[1]), [tuple(json.loads(line)) for line in lines[2:]])
 
     def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query and yield its rows in blocks."""
+        self._open_session()
+        own = _session(self.directory)
         try:
-            with self._open_session().send_query(_bare(sql), "JSONCompactEachRow", params=_texts(params)) as result:
+            with own.send_query(_bare(sql), "JSONCompactEachRow", params=_texts(params)) as result:
                 for block in result:
-                    lines = block.bytes().decode("utf-8", "replace").splitlines()
-                    if lines:
+                    if lines := _lines(block.bytes()):
                         yield [tuple(json.loads(line)) for line in lines]
-        except ChdbError as error:
+        except RuntimeError as error:
             raise _error(error) from error
+        finally:
+            own.close()
 
     def insert(self, table: str, batch: pa.RecordBatch, token: str) -> None:
         """Insert a batch as one block, in Arrow's own stream format."""
@@ -94,7 +92,7 @@ class EmbeddedDatabase:
             with self._open_session().send_insert(sql, "ArrowStream") as inserter:
                 inserter.append(sink.getvalue())
                 inserter.finish()
-        except ChdbError as error:
+        except RuntimeError as error:
             raise _error(error) from error
 
     def close(self) -> None:
@@ -107,7 +105,7 @@ class EmbeddedDatabase:
     def _run(self, sql: str, fmt: str, params: Params | None) -> bytes:
         try:
             return bytes(self._open_session().query(_bare(sql), fmt, params=_texts(params)).bytes() or b"")
-        except ChdbError as error:
+        except RuntimeError as error:
             raise _error(error) from error
 
     def _open_session(self) -> Any:
@@ -119,6 +117,17 @@ class EmbeddedDatabase:
         if self._lock is not None:
             self._lock.close()  # lets the lock go; the file stays, so that two processes never lock different ones
             self._lock = None
+
+
+def _session(directory: Path) -> Any:
+    """Open a session on the engine, which is the process's only one; the database exists from the start."""
+    open_session: Any = session.Session
+    opened = open_session(str(directory))
+    opened.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
+    opened.query(f"USE {DATABASE}")
+    for setting, value in QUERY_SETTINGS.items():
+        opened.query(f"SET {setting} = '{value}'")
+    return opened
 
 
 def _lock(directory: Path) -> IO[str]:
@@ -159,15 +168,32 @@ def _bare(sql: str) -> str:
     return sql.strip().rstrip(";")
 
 
-def _texts(params: Params | None) -> dict[str, Any] | None:
-    return dict(params) if params else None
+def _lines(data: bytes) -> list[str]:
+    """Split JSON lines (only at newlines: other line separators stand unescaped within strings)."""
+    return [line for line in data.decode("utf-8", "replace").split("\n") if line]
+
+
+def _texts(params: Params | None) -> dict[str, str] | None:
+    """Write parameters as the engine reads them: text escaped as in a TSV file, lists as array literals."""
+    return {name: _text(value) for name, value in params.items()} if params else None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(f"'{_quoted(item)}'" if isinstance(item, str) else str(item) for item in value) + "]"
+    return str(value)
 
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _error(error: ChdbError) -> DatabaseError:
+def _error(error: RuntimeError) -> DatabaseError:
+    """Turn what chdb raises (ChdbError, a RuntimeError) into ours."""
+    if isinstance(error, DatabaseError):
+        return error
     message = str(error)
     code = _CODE.search(message)
     return database_error(message, int(code.group(1)) if code else 0)

@@ -1,10 +1,10 @@
-"""Values as clickhouse-driver gives them, made plain: what JSON has, times as text in UTC."""
+"""Values as clickhouse-driver gives them, made plain: what JSON has, and times as text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -52,12 +52,8 @@ def plain(value: Any) -> Any:
 
 
 def _time(value: datetime, digits: int) -> str:
-    text = _utc(value).strftime("%Y-%m-%d %H:%M:%S.%f")
+    text = value.strftime("%Y-%m-%d %H:%M:%S.%f")
     return text[: len(text) - 6 + digits] if digits else text[:-7]
-
-
-def _utc(value: datetime) -> datetime:
-    return value.astimezone(timezone.utc) if value.tzinfo else value
 
 
 def _whole_seconds(value: datetime) -> str:

@@ -86,18 +86,7 @@ class ServerDatabase:
     def __init__(self, options: ServerOptions) -> None:
         """Prepare the connection; the server need not be there yet."""
         self.options = options
-        defaults = {"connect_timeout": 5, "send_receive_timeout": 60, "sync_request_timeout": 5}
-        self._client = Client(
-            host=options.host,
-            port=options.port,
-            user=options.user,
-            password=options.password,
-            database="",
-            secure=options.secure,
-            client_name="sms-streams",
-            settings={"server_side_params": True, **QUERY_SETTINGS},
-            **{**defaults, **options.extra},
-        )
+        self._client = self._new_client()
 
     def __repr__(self) -> str:
         return f"ServerDatabase({self.options.name!r})"
@@ -123,19 +112,19 @@ class ServerDatabase:
 
     def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query and yield its rows in blocks."""
+        own = ServerDatabase(self.options)
         settings = {"max_block_size": STREAM_ROWS}
         try:
-            rows: Any = self._connected().execute_iter(
+            rows: Any = own._connected().execute_iter(
                 _bare(sql), dict(params or {}) or None, with_column_types=True, settings=settings
             )
             types = [kind for _, kind in next(rows)]
             while block := list(islice(rows, STREAM_ROWS)):
                 yield plain_rows(block, types)
-        except GeneratorExit:
-            self._client.disconnect()  # the rest of the answer is still on the wire
-            raise
         except Exception as error:
             raise self._error(error) from error
+        finally:
+            own.close()
 
     def insert(self, table: str, batch: pa.RecordBatch, token: str) -> None:
         """Insert a batch as one block of columns."""
@@ -153,6 +142,21 @@ class ServerDatabase:
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
+
+    def _new_client(self) -> Any:
+        options = self.options
+        defaults = {"connect_timeout": 5, "send_receive_timeout": 60, "sync_request_timeout": 5}
+        return Client(
+            host=options.host,
+            port=options.port,
+            user=options.user,
+            password=options.password,
+            database="",
+            secure=options.secure,
+            client_name="sms-streams",
+            settings={"server_side_params": True, **QUERY_SETTINGS},
+            **{**defaults, **options.extra},
+        )
 
     def _connected(self) -> Any:
         """Return the client, connected and with our database as its default one as soon as that exists."""
@@ -180,13 +184,16 @@ class ServerDatabase:
 
 def driver_column(column: pa.Array) -> list[Any]:
     """Turn a column into the list the driver wants: times as epoch milliseconds (fast), maps as dicts."""
+    values: list[Any]
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_pylist()
+        values = column.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_pylist()
+        return values
     if pa.types.is_map(column.type):
         if len(column.items) == 0:
             return [{} for _ in range(len(column))]
         return [dict(pairs or ()) for pairs in column.to_pylist()]
-    return column.to_pylist()
+    values = column.to_pylist()
+    return values
 
 
 def _bare(sql: str) -> str:
@@ -195,5 +202,3 @@ def _bare(sql: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).split("\n", 1)[0]
-
-

@@ -8,7 +8,7 @@ in every revision. A contract test holds every byte against the reference codec.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fastavro
@@ -20,18 +20,16 @@ from streams.correlator.verdict import Verdict
 from streams.events import MESSAGE_STATUS
 
 _HEAD = ("account", "message_id", "campaign", "created_at_ms")
-_TAIL = (
-    *("attempt", "provider", "sender", "recipient", "country", "traffic_type", "encoding", "parts"),
-    *("submitted_at_ms", "price_micros", "currency", "attributes"),
-)
+_ROUTE = ("attempt", "provider", "sender")
+_KIND = ("country", "traffic_type", "encoding", "parts")
+_PRICE = ("price_micros", "currency")
+_TAIL = (*_ROUTE, "recipient", *_KIND, "submitted_at_ms", *_PRICE, "attributes")
 _FEW = (
     *("status", "derived", "settled", "late", "conflict", "duplicate_delivery", "unknown_code"),
     *("reason", "reason_class", "recipient_action", "billable_parts"),
 )
-_NEW = (
-    *("version", "response_code", "report_code", "report_err", "provider_message_id"),
-    *("responded_at_ms", "done_at_ms", "received_at_ms"),
-)
+_CODES = ("response_code", "report_code", "report_err")
+_NEW = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_ms", "received_at_ms")
 
 _MEMORY = 20_000
 _LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
@@ -56,14 +54,31 @@ def encode_long(value: int) -> bytes:
     return bytes(out)
 
 
+_SHORT = [bytes((n << 1,)) for n in range(64)]
+
+
 def encode_string(value: str) -> bytes:
     """Encode an Avro string."""
     data = value.encode()
-    return encode_long(len(data)) + data
+    size = len(data)
+    return (_SHORT[size] if size < 64 else encode_long(size)) + data
+
+
+def encode_map(values: Mapping[str, str]) -> bytes:
+    """Encode an Avro map of strings, as one block."""
+    if not values:
+        return b"\0"
+    pieces = [encode_long(len(values))]
+    for name, value in values.items():
+        pieces += (encode_string(name), encode_string(value))
+    return b"".join((*pieces, b"\0"))
 
 
 class _Piece:
-    """Reference encoding of some fields of the schema that stand next to each other."""
+    """Some fields of the schema that stand next to each other and have few combinations of values.
+
+    The reference codec encodes each combination once.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         fields = {field["name"]: field for field in reader_schema(MESSAGE_STATUS)["fields"]}
@@ -72,10 +87,18 @@ class _Piece:
         )
         self._names = names
 
-    def encode(self, values: Iterable[Any]) -> bytes:
-        body = io.BytesIO()
-        fastavro.schemaless_writer(body, self._parsed, dict(zip(self._names, values, strict=True)))
-        return body.getvalue()
+        self._known: dict[tuple[Any, ...], bytes] = {}
+
+    def encode(self, values: tuple[Any, ...]) -> bytes:
+        """Encode the fields with these values."""
+        known = self._known.get(values)
+        if known is None:
+            if len(self._known) >= _MEMORY:
+                self._known.clear()
+            body = io.BytesIO()
+            fastavro.schemaless_writer(body, self._parsed, dict(zip(self._names, values, strict=True)))
+            known = self._known[values] = body.getvalue()
+        return known
 
 
 class StatusEncoder:
@@ -88,9 +111,10 @@ class StatusEncoder:
             raise AssertionError("the order of the fields of sms.message-status has changed: mend this module")
         self._header = value_header(MESSAGE_STATUS, registry)
         self._few = _Piece(_FEW)
-        self._tail = _Piece(_TAIL)
-        self._remembered: dict[tuple[Any, ...], bytes] = {}
-        self._codes: dict[tuple[str, str, str], bytes] = {}
+        self._route = _Piece(_ROUTE)
+        self._kind = _Piece(_KIND)
+        self._price = _Piece(_PRICE)
+        self._codes = _Piece(_CODES)
         self._versions = [encode_long(version) for version in range(4096)]
 
     def encode_all(self, revisions: Iterable[tuple[Message, Verdict]]) -> list[bytes]:
@@ -99,52 +123,38 @@ class StatusEncoder:
 
     def encode(self, message: Message, verdict: Verdict) -> bytes:
         """Encode one revision."""
-        few = self._remembered.get(verdict[4:15])
-        if few is None:
-            few = self._remember(verdict)
         tail_of = message.tail_of
         if tail_of is None or tail_of[:4] != verdict[:4]:
             self._fixed(message, verdict)
-        answer, report = verdict.answer, verdict.report
         version = verdict.version
         parts = [
             message.head,
             message.tail,
-            few,
+            self._few.encode(verdict[4:15]),
             self._versions[version] if version < 4096 else encode_long(version),
         ]
+        answer, report = verdict.answer, verdict.report
         if report is None:
             if answer is None:
                 parts.append(b"\0\0\0\0\0\0\0")
             else:
-                parts += (self._code(answer.code, "", ""), encode_string(answer.provider_message_id), b"\2")
-                parts += (encode_long(answer.responded_at_ms), b"\0\0")
+                parts += (
+                    self._codes.encode((answer.code, "", "")),
+                    encode_string(answer.provider_message_id),
+                    b"\2",
+                    encode_long(answer.responded_at_ms),
+                    b"\0\0",
+                )
             return b"".join(parts)
         done_at = report.done_at_ms
-        done = b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2"
-        if answer is None:
-            parts += (self._code("", report.code, report.err), encode_string(report.provider_message_id))
-            parts += (b"\0", done, encode_long(report.received_at_ms))
-        else:
-            told = answer.provider_message_id or report.provider_message_id
-            parts += (self._code(answer.code, report.code, report.err), encode_string(told), b"\2")
-            parts += (encode_long(answer.responded_at_ms), done, encode_long(report.received_at_ms))
+        parts += (
+            self._codes.encode(("" if answer is None else answer.code, report.code, report.err)),
+            encode_string((answer and answer.provider_message_id) or report.provider_message_id),
+            b"\0" if answer is None else b"\2" + encode_long(answer.responded_at_ms),
+            b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2",
+            encode_long(report.received_at_ms),
+        )
         return b"".join(parts)
-
-    def _remember(self, verdict: Verdict) -> bytes:
-        if len(self._remembered) >= _MEMORY:
-            self._remembered.clear()
-        few = self._remembered[verdict[4:15]] = self._few.encode(verdict[4:15])
-        return few
-
-    def _code(self, response: str, report: str, err: str) -> bytes:
-        key = (response, report, err)
-        codes = self._codes.get(key)
-        if codes is None:
-            if len(self._codes) >= _MEMORY:
-                self._codes.clear()
-            codes = self._codes[key] = b"".join(map(encode_string, key))
-        return codes
 
     def _fixed(self, message: Message, verdict: Verdict) -> None:
         """Encode what stays the same for the message and for the submit, and leave it with the message."""
@@ -159,11 +169,14 @@ class StatusEncoder:
                 )
             )
         submit = verdict.submit
-        message.tail = self._tail.encode(
+        message.tail = b"".join(
             (
-                *(verdict.attempt, submit.provider, submit.sender, submit.recipient, submit.country),
-                *(submit.traffic_type, submit.encoding, verdict.parts, verdict.submitted_at_ms),
-                *(submit.price_micros, submit.currency, submit.attributes),
+                self._route.encode((verdict.attempt, submit.provider, submit.sender)),
+                encode_string(submit.recipient),
+                self._kind.encode((submit.country, submit.traffic_type, submit.encoding, verdict.parts)),
+                encode_long(verdict.submitted_at_ms),
+                self._price.encode((submit.price_micros, submit.currency)),
+                encode_map(submit.attributes),
             )
         )
         message.tail_of = verdict

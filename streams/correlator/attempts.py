@@ -91,13 +91,14 @@ class Attempt:
         """
         owing = self.owing()
         considered = {*owing, *(part for part in self._named if self._settled_by_name(part))}
-        times = []
-        for part in considered:
-            facts = self.facts(part)
-            if not facts.delivered or facts.final is None:
-                return None
-            times.append(facts.final[0].received_at_ms)
-        return max(times)
+        told = [facts for facts in map(self.facts, considered) if not self._silent(facts)]
+        if not told or not all(facts.delivered for facts in told):
+            return None
+        return max(facts.final[0].received_at_ms for facts in told if facts.final is not None)
+
+    def _silent(self, facts: Standing) -> bool:
+        """Tell whether a part is only pending or excluded."""
+        return self.disposition != "submitted" and facts.accepted_ms is None and not facts.refused
 
     def _settled_by_name(self, part: int) -> bool:
         """Tell whether an answer or report that names the part settled it."""
@@ -112,11 +113,8 @@ class Attempt:
         """Return where the attempt stands; `stopped_ms` is what stops all its timeouts."""
         owing = set(self.owing())
         considered = sorted({*owing, *(part for part in self._named if self._settled_by_name(part))})
-        found: dict[int, list[Timeout]] = {}
-        verdicts = []
-        for part in considered:
-            found[part] = self._timeouts(part, part in owing, stopped_ms)
-            verdicts.append(self._part(part, found[part], stream_time_ms))
+        found = {part: self._timeouts(part, part in owing, stopped_ms) for part in self._distinct(considered)}
+        verdicts = [self._part(part, found[part], stream_time_ms) for part in considered]
         telling_all = _with_a_say(verdicts)
         status, telling = _combine(telling_all)
         derived = any(v.derived for v in telling_all if v.status == telling.status)
@@ -128,8 +126,14 @@ class Attempt:
             late,
             any(v.facts.conflict for v in verdicts),
             sum(self._billed(part) for part in range(1, self.parts + 1)),
-            [timeout for part in considered for timeout in found[part]],
+            [timeout for timeouts_of_part in found.values() for timeout in timeouts_of_part],
         )
+
+    def _distinct(self, considered: list[int]) -> list[int]:
+        """Return the parts whose timeouts differ: the considered and the named ones, and one for the others."""
+        told = {*considered, *self._named}
+        other = next((part for part in range(1, self.parts + 1) if part not in told), None)
+        return sorted(told if other is None else told | {other})
 
     def _timeouts(self, part: int, owes: bool, stopped_ms: int | None) -> list[Timeout]:
         if self.disposition != "submitted":

@@ -53,7 +53,7 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
 def _attempts(facts: Facts, rules: Rules) -> tuple[list[Attempt], bool]:
     """Sort the facts into attempts; also tell whether one has a code the catalog does not know."""
     told = [(*_place(report, facts), report) for report in facts.reports]
-    begun = _begun(facts, told)
+    begun = _begun(facts)
     placed = [(_begun_by(r.received_at_ms, begun) if number is None else number, part, r) for number, part, r in told]
     attempts = []
     unknown = False
@@ -87,11 +87,11 @@ def _place(report: DeliveryReport, facts: Facts) -> tuple[int | None, int | None
     return attempt, part
 
 
-def _begun(facts: Facts, told: list[tuple[int | None, int | None, DeliveryReport]]) -> dict[int, int]:
+def _begun(facts: Facts) -> dict[int, int]:
     """Return every attempt that a fact names, and when it began."""
     begun = {number: submit.submitted_at_ms for number, submit in facts.submits.items()}
     named = [(answer.attempt, answer.responded_at_ms) for answer in facts.answers]
-    named += [(number, report.received_at_ms) for number, _, report in told if number is not None]
+    named += [(r.attempt, r.received_at_ms) for r in facts.reports if r.attempt is not None]
     for number, when in named:
         if number not in facts.submits:
             begun[number] = min(when, begun.get(number, when))

@@ -24,6 +24,15 @@ REFRESH_MS = 7 * DAY
 """How often the state of a message that waits for nothing is written anew (it would fall out of the changelog)."""
 
 
+_SOURCE: dict[type, int] = {Submit: SUBMITS, SubmitResponse: ANSWERS, DeliveryReport: REPORTS}
+_TIME: dict[type, Any] = {
+    Submit: Submit._fields.index("submitted_at_ms"),
+    SubmitResponse: SubmitResponse._fields.index("responded_at_ms"),
+    DeliveryReport: DeliveryReport._fields.index("received_at_ms"),
+}
+"""Where in an event its event time stands."""
+
+
 @dataclass(slots=True)
 class Delta:
     """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output."""
@@ -61,23 +70,24 @@ class Correlator:
     def step(self, events: Iterable[Event]) -> Delta:
         """Take in events, in order; then let every timeout that stream time has reached pass."""
         delta = Delta()
-        time = self.time
+        events = list(events)
+        kinds = [event.__class__ for event in events]
+        sources = [_SOURCE[kind] for kind in kinds]
+        before = self.time.now_ms
+        times, bases = self.time.see(sources, [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)])
         get = self.store.get
-        for event in events:
-            kind = event.__class__
-            source, event_ms = _source(event, kind)
-            before = time.now_ms
-            now = time.see(source, event_ms)
+        for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
             message = get(key)
             if message is not None and message.due_ms <= now:
                 # What passed before this event comes first; an event dated exactly at a deadline precedes it.
                 message = self._pass_time(message, before if now == before else now - 1, delta)
             if message is None:
-                message = Message(key, event.account, event.message_id)
+                message = Message(key, event[0], event[1])
                 self.store.put(message)
-            self._take(message, event, kind, now, delta)
-            delta.events += 1
+            self._take(message, event, kind, now, base, delta)
+            before = now
+        delta.events += len(events)
         self._timers(delta)
         return delta
 
@@ -88,21 +98,18 @@ class Correlator:
         self._timers(delta)
         return delta
 
-    def _take(self, message: Message, event: Event, kind: type, now: int, delta: Delta) -> None:
+    def _take(self, message: Message, event: Any, kind: type, now: int, base_ms: int, delta: Delta) -> None:
         """Add an event to a message and say what became of it."""
         verdict: Verdict | None = None
         if kind is SubmitResponse:
-            assert isinstance(event, SubmitResponse)
             new = message.add_answer(event)
             if new and message.stage:
                 verdict = shortcuts.first_answer(message, event, self.rules, now)
         elif kind is DeliveryReport:
-            assert isinstance(event, DeliveryReport)
             new = message.add_report(event)
             if new and message.stage:
                 verdict = shortcuts.first_report(message, event, self.rules)
         else:
-            assert isinstance(event, Submit)
             first = not (message.submits or message.answers or message.reports)
             new = message.add_submit(event)
             if first:
@@ -114,7 +121,7 @@ class Correlator:
             return
         if verdict is None:
             verdict = evaluate(message, self.rules, now)
-        self._said(message, verdict, self.time.base_ms(), delta)
+        self._said(message, verdict, base_ms, delta)
 
     def _said(self, message: Message, verdict: Verdict | None, base_ms: int, delta: Delta) -> None:
         """Put out a verdict, and note when the message is due next. `base_ms`: keeping counts from there."""
@@ -176,14 +183,6 @@ class Correlator:
         self.store.drop(message)
         delta.changed.pop(message.key, None)
         delta.dropped.append(message.key)
-
-
-def _source(event: Event, kind: type) -> tuple[int, int]:
-    if kind is SubmitResponse:
-        return ANSWERS, event.responded_at_ms  # type: ignore[union-attr]
-    if kind is DeliveryReport:
-        return REPORTS, event.received_at_ms  # type: ignore[union-attr]
-    return SUBMITS, event.submitted_at_ms  # type: ignore[union-attr]
 
 
 def orphans(message: Message) -> list[OrphanReport]:

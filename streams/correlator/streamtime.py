@@ -6,6 +6,10 @@ not hold it back; when all were, wall clock may move it (`advance`). It never go
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 SUBMITS, ANSWERS, REPORTS = 0, 1, 2
 INPUTS = 3
 
@@ -24,19 +28,27 @@ class StreamTime:
         self.at_end = [False] * INPUTS
         self.now_ms = UNKNOWN_TIME
 
-    def see(self, source: int, event_ms: int) -> int:
-        """Take in the time of an event and return the stream time now."""
-        newest = self.newest
-        if event_ms > newest[source]:
-            newest[source] = event_ms
-            held = self.held_back_to()
-            if held is not None and held > self.now_ms:
-                self.now_ms = held
-        return self.now_ms
+    def see(self, sources: Sequence[int], times_ms: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Take in the times of a batch of events, by input.
 
-    def held_back_to(self) -> int | None:
-        """Return the smallest newest time of the inputs that are not at their end, None if all are."""
-        return min((newest for newest, end in zip(self.newest, self.at_end, strict=True) if not end), default=None)
+        Returns the stream time after each of them, and the time from which keeping is counted then: stream time, or
+        while that is unknown the newest event time seen.
+        """
+        if not times_ms:
+            return [], []
+        which, times = np.array(sources, np.int8), np.array(times_ms, np.int64)
+        newest = [np.maximum.accumulate(np.where(which == s, times, n)) for s, n in enumerate(self.newest)]
+        newest = [np.maximum(seen, n) for seen, n in zip(newest, self.newest, strict=True)]
+        self.newest = [int(seen[-1]) for seen in newest]
+        held = [seen for seen, end in zip(newest, self.at_end, strict=True) if not end]
+        if not held:
+            now = [self.now_ms] * len(times_ms)
+        else:
+            now = np.maximum(np.maximum.accumulate(np.minimum.reduce(held)), self.now_ms).tolist()
+            self.now_ms = now[-1]
+        if now[0] != UNKNOWN_TIME:
+            return now, now
+        return now, np.where(np.array(now) != UNKNOWN_TIME, now, np.maximum.reduce(newest)).tolist()
 
     def ended(self, source: int, at_end: bool) -> None:
         """Note whether an input has been read to its end; that alone does not move time."""
@@ -46,7 +58,3 @@ class StreamTime:
         """Move stream time forward, never back, and return it."""
         self.now_ms = max(self.now_ms, to_ms)
         return self.now_ms
-
-    def base_ms(self) -> int:
-        """Return the time from which keeping is counted: stream time, or while unknown the newest event."""
-        return self.now_ms or max(self.newest)

@@ -48,7 +48,7 @@ class Rules:
         self.keeping = keeping or Keeping()
         self._providers = dict(providers or {})
         self._answers: dict[tuple[str, str], AnswerOutcome] = {}
-        self._reports: dict[tuple[str, str, str, str], ReportOutcome] = {}
+        self._reports: dict[tuple[str, str, str], ReportOutcome] = {}
 
     def policy(self, provider: str) -> Policy:
         """Return the policy of a provider, the defaults where it has none of its own."""
@@ -56,21 +56,22 @@ class Rules:
 
     def answer(self, provider: str, code: str) -> AnswerOutcome:
         """Return what an answer's code means to this provider."""
-        key = (provider, code)
-        outcome = self._answers.get(key)
-        if outcome is None:
-            outcome = self.catalog.answer(self.policy(provider).dialect, code)
-            _remember(self._answers, key, outcome)
-        return outcome
+        known = self._answers.get((provider, code))
+        if known is not None:
+            return known
+        outcome = self.catalog.answer(self.policy(provider).dialect, code)
+        return _remember(self._answers, (provider, code), outcome)
 
     def report(self, provider: str, code: str, err: str, text: str) -> ReportOutcome:
-        """Return what a report's code (with its error code and text) means to this provider."""
-        key = (provider, code, err, text if self.catalog.reads_text(self.policy(provider).dialect) else "")
-        outcome = self._reports.get(key)
-        if outcome is None:
-            outcome = self.catalog.report(self.policy(provider).dialect, code, err, text)
-            _remember(self._reports, key, outcome)
-        return outcome
+        """Return what a report's code (with its error code and, in some dialects, its text) means to this provider."""
+        known = self._reports.get((provider, code, err))
+        if known is not None:
+            return known
+        dialect = self.policy(provider).dialect
+        outcome = self.catalog.report(dialect, code, err, text)
+        if self.catalog.reads_text(dialect):
+            return outcome
+        return _remember(self._reports, (provider, code, err), outcome)
 
 
 K = TypeVar("K")
@@ -79,8 +80,9 @@ V = TypeVar("V")
 _MEMORY = 50_000
 
 
-def _remember(cache: dict[K, V], key: K, value: V) -> None:
+def _remember(cache: dict[K, V], key: K, value: V) -> V:
     """Keep a looked-up meaning; codes are few, but a sender of random ones must not fill the memory."""
     if len(cache) >= _MEMORY:
         cache.clear()
     cache[key] = value
+    return value

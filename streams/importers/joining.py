@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from streams.events import DeliveryReport
 from streams.importers.kannel_fields import SATURATED, same_number
 from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
-from streams.importers.matcher import SAME, Key, Match, Matcher, Report, Sent
+from streams.importers.matcher import CROWD, SAME, Key, Match, Matcher, Report, Sent
 from streams.importers.summary import Summary
 
 _EPOCH = datetime(1970, 1, 1)
@@ -32,7 +32,7 @@ class Joiner:
         self._matcher = Matcher(options.ids)
         self._order: deque[Sent] = deque()
         self._held: deque[_Held] = deque()
-        self._by_key: dict[Key, list[_Held]] = {}
+        self._by_key: dict[Key, deque[_Held]] = {}
 
     # ------------------------------------------------------------------ messages
 
@@ -43,20 +43,20 @@ class Joiner:
             self._order.append(sent)
         out: list[ImportedEvent] = []
         for key in keys:
-            for held in self._by_key.pop(key, ()):
-                out += self._retry(held, key)
+            waiting = self._by_key.get(key)
+            if waiting is not None and len(waiting) <= CROWD:
+                out += self._retry(waiting)
         return out
 
-    def _retry(self, held: _Held, key: Key) -> list[ImportedEvent]:
-        if held.done:
-            return []
-        match = self._match(held.report)
-        if match.sent is None:
-            self._by_key.setdefault(key, []).append(held)
-            return []
-        held.done = True
-        self._summary.early += 1
-        return [self._joined(held.report, match.sent, match.relation)]
+    def _retry(self, waiting: deque[_Held]) -> list[ImportedEvent]:
+        out: list[ImportedEvent] = []
+        for held in waiting:
+            match = None if held.done else self._match(held.report)
+            if match is not None and match.sent is not None:
+                held.done = True
+                self._summary.early += 1
+                out.append(self._joined(held.report, match.sent, match.relation))
+        return out
 
     def forget(self, before_ms: int) -> None:
         """Drop messages closed before a moment."""
@@ -109,7 +109,7 @@ class Joiner:
         held = _Held(report, account)
         self._held.append(held)
         for key in self._matcher.keys_of(report):
-            self._by_key.setdefault(key, []).append(held)
+            self._by_key.setdefault(key, deque()).append(held)
         return []
 
     def expire(self, until_ms: int | None) -> list[ImportedEvent]:
@@ -117,11 +117,11 @@ class Joiner:
         out: list[ImportedEvent] = []
         while self._held and (until_ms is None or self._held[0].report.at_ms <= until_ms):
             held = self._held.popleft()
-            if held.done:
-                continue
-            held.done = True
+            done, held.done = held.done, True
             for key in self._matcher.keys_of(held.report):
                 self._drop(key)
+            if done:
+                continue
             match = self._match(held.report)
             if match.sent is not None:
                 out.append(self._joined(held.report, match.sent, match.relation))
@@ -130,9 +130,12 @@ class Joiner:
         return out
 
     def _drop(self, key: Key) -> None:
-        left = [held for held in self._by_key.pop(key, ()) if not held.done]
-        if left:
-            self._by_key[key] = left
+        """Those at the front that have gone out; reports leave in the order they came."""
+        waiting = self._by_key.get(key)
+        while waiting and waiting[0].done:
+            waiting.popleft()
+        if waiting is not None and not waiting:
+            del self._by_key[key]
 
     def _match(self, report: Report) -> Match:
         """The gateway's own word where it has one, else the id in any form."""

@@ -1,31 +1,28 @@
 """The access log of Kannel, line by line, turned into submits, answers and delivery reports.
 
-How to read this file: ``feed`` tells the lines apart; ``_closing`` makes submits and answers of the lines that end
-Kannel's work on a message; ``_kannel_report`` and ``_ack`` read the other half, the ``Receive DLR`` lines;
-``_offer`` finds the message of a report, now or when its line comes (``joining.py``); ``finish`` says what is left.
+How to read this: ``feed`` tells the lines apart (``kannel_format.py`` reads one); those that end Kannel's work on a
+message become submits and answers in ``kannel_answers.py``; a ``Receive DLR`` line becomes a report here, and
+``joining.py`` finds its message, now or when that message's line comes; ``finish`` says what is left.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 
-from streams.events import Submit, SubmitResponse
 from streams.importers import bearerbox, jasmin, kannel_fields
 from streams.importers.jasmin_import import JasminImport
 from streams.importers.joining import Joiner, in_zone
-from streams.importers.kannel_fields import CLOSING, SATURATED, closing_answer, number_key, select
+from streams.importers.kannel_answers import Answers
+from streams.importers.kannel_fields import CLOSING, number_key
 from streams.importers.kannel_format import DEFAULT_FORMATS, Format, Line, compile_format, parse_line
-from streams.importers.kannel_names import Names
 from streams.importers.kannel_options import ImportedEvent, Options
-from streams.importers.kannel_waiting import Closing, Waiting
 from streams.importers.log_time import LogTime
-from streams.importers.matcher import Report, Sent
+from streams.importers.matcher import Report
 from streams.importers.summary import Summary
 from streams.receipts.text import parse_date, parse_receipt
 
-_NACK_WANTED = 16 | 2
 _ACKED, _NACKED = 8, 16
-_SEGMENT = {0: 160, 1: 140, 2: 140}
 _EVENTS = (
     "Receive ",
     "FAILED ",
@@ -35,6 +32,9 @@ _EVENTS = (
     "EXPIRED ",
     "Sent ",
 )
+_FIRST_MS = 86_400_000
+"""Earlier is no time at all: Kannel's "not set" is second -1."""
+
 _MO = ("Receive SMS", "DROPPED Received SMS")
 
 
@@ -52,8 +52,7 @@ class KannelImport:
         self._clock, self._gmt = LogTime(options.zone), LogTime(UTC)
         self._joiner = Joiner(options, self.summary)
         self._jasmin = JasminImport(options, self.summary, self._joiner)
-        self._names = Names(options, self.summary, self._joiner)
-        self._waiting = Waiting()
+        self._answers = Answers(options, self.summary, self._joiner, self._created_ms)
         self._now_ms = 0
 
     # ------------------------------------------------------------------ lines
@@ -61,7 +60,7 @@ class KannelImport:
     def feed(self, line_no: int, raw: bytes) -> list[ImportedEvent]:
         """Read one line, numbered from 1; gives the events that are certain now."""
         where = f"{self.source}:{line_no}" if self.source else str(line_no)
-        raw = raw.rstrip(b"\r\n")
+        raw = _unwrapped(raw.rstrip(b"\r\n"))
         line = self._parse(raw)
         if line is not None and _known(line.event):
             return self._about_message(where, line, raw)
@@ -111,7 +110,7 @@ class KannelImport:
             line = line._replace(smsc=self.options.default_smsc)
         done = self._advance(at_ms)
         if line.event in CLOSING:
-            return done + self._closing(where, line, at_ms, raw)
+            return done + self._answers.closing(where, line, at_ms, raw)
         return done + self._report(where, line, at_ms)
 
     # ------------------------------------------------------------------ time
@@ -128,19 +127,36 @@ class KannelImport:
         return self._at(where, "")
 
     def _at(self, where: str, time_text: str) -> int | None:
+        """A time of the log; where a line has none, that which the lines before it had reached."""
+        if not time_text:
+            return self._without_time(where)
         before = self._clock.ambiguous
-        at_ms = self._clock.read(time_text) if time_text else self.options.missing_time_ms
+        at_ms = self._clock.read(time_text)
         if at_ms is None:
-            self.summary.no("bad_time" if time_text else "no_time", where)
+            self.summary.no("bad_time", where)
         elif self._clock.ambiguous > before:
             self.summary.no("ambiguous_time", where)
         return at_ms
 
+    def _without_time(self, where: str) -> int | None:
+        if self._now_ms:
+            if self._now_ms != self.options.missing_time_ms:
+                self.summary.no("time_of_others", where)
+            return self._now_ms
+        if self.options.missing_time_ms is None:
+            self.summary.no("no_time", where)
+        return self.options.missing_time_ms
+
     def _created_ms(self, line: Line) -> int | None:
-        """When the message came to Kannel (%T or %t, in GMT), where the format has it."""
+        """When the message came to Kannel (%T or %t, in GMT), where the line has it.
+
+        A report that Kannel could not join has none: an empty %T, and 1969-12-31 23:59:59 as %t.
+        """
         if line.created_s is not None:
-            return line.created_s * 1000
-        return self._gmt.read(line.created_text) if line.created_text else None
+            created_ms: int | None = line.created_s * 1000
+        else:
+            created_ms = self._gmt.read(line.created_text) if line.created_text else None
+        return created_ms if created_ms is not None and created_ms >= _FIRST_MS else None
 
     def _advance(self, at_ms: int) -> list[ImportedEvent]:
         """Time passed: what waited long enough goes out as it is."""
@@ -159,105 +175,10 @@ class KannelImport:
         if self.options.hold_ms is None:
             return []
         until = self._now_ms - self.options.hold_ms
-        out: list[ImportedEvent] = [self._refusal(one, None) for one in self._waiting.overdue(until)]
-        out += self._joiner.expire(until)
+        out = self._answers.overdue(until) + self._joiner.expire(until)
         if self.options.keep_ms is not None:
             self._joiner.forget(self._now_ms - self.options.keep_ms)
         return out
-
-    # ------------------------------------------------------------------ submits and answers
-
-    def _closing(self, where: str, line: Line, at_ms: int, raw: bytes) -> list[ImportedEvent]:
-        """Kannel is done with a message: its submit, and the answer unless a type 16 line will tell it."""
-        sender, recipient = number_key(line.sender), number_key(line.recipient)
-        if self._joiner.knows(line.smsc, line.fid, recipient, sender, at_ms):
-            self.summary.lines[line.event] -= 1
-            self.summary.odd("read before", where)
-            return []
-        name = self._names.name(where, line, at_ms, raw)
-        ok = line.event == "Sent SMS"
-        out: list[ImportedEvent] = []
-        if name.new:
-            out.append(self._submit(line, name.message_id, name.attempt, name.parts, at_ms))
-        long = name.part is None and (line.octets or 0) > _SEGMENT.get(line.coding or 0, 160)
-        self._note_unknown(where, line, ok, long)
-        sent = Sent(
-            account=self._account(line),
-            message_id=name.message_id,
-            attempt=name.attempt,
-            part=name.part,
-            smsc=line.smsc,
-            fid=line.fid,
-            sender=sender,
-            recipient=recipient,
-            at_ms=at_ms,
-            ok=ok,
-            long=long,
-        )
-        if ok:
-            out.append(self._response(sent, closing_answer(line.event, None), at_ms))
-        elif line.mask is None or line.mask & _NACK_WANTED:
-            self._waiting.add(Closing(where, line.event, sent))
-        else:
-            out.append(self._refusal(Closing(where, line.event, sent), None))
-        return out + self._joiner.add(sent)
-
-    def _note_unknown(self, where: str, line: Line, ok: bool, long: bool) -> None:
-        self.summary.no("submit_time", where)
-        if long:
-            self.summary.no("parts", where)
-        if line.fid == SATURATED:
-            self.summary.no("lost_id", where)
-        elif ok and not line.fid:
-            self.summary.no("id", where)
-
-    def _account(self, line: Line) -> str:
-        return select(self.options.account, line) or "default"
-
-    def _submit(self, line: Line, message_id: str, attempt: int, parts: int, at_ms: int) -> Submit:
-        self.summary.submits += 1
-        self.summary.messages += attempt == 1
-        return Submit(
-            account=self._account(line),
-            message_id=message_id,
-            attempt=attempt,
-            created_at_ms=self._created_ms(line),
-            submitted_at_ms=at_ms,
-            provider=line.smsc,
-            campaign=select(self.options.campaign, line),
-            sender=line.sender,
-            recipient=line.recipient,
-            country="",
-            traffic_type="unknown",
-            encoding=kannel_fields.encoding(line.coding),
-            parts=parts,
-            validity_ms=None,
-            disposition="submitted",
-            exclusion_reason="",
-            price_micros=None,
-            currency="",
-            attributes=_attributes(line),
-        )
-
-    def _response(self, sent: Sent, answer: kannel_fields.Answer, at_ms: int) -> SubmitResponse:
-        self.summary.answers[answer.code] += 1
-        return SubmitResponse(
-            sent.account,
-            sent.message_id,
-            sent.attempt,
-            sent.part,
-            at_ms,
-            sent.smsc,
-            answer.code,
-            "" if sent.fid == SATURATED else sent.fid,
-            answer.text,
-        )
-
-    def _refusal(self, closing: Closing, nack: str | None) -> SubmitResponse:
-        answer = closing_answer(closing.event, nack)
-        if not answer.told:
-            self.summary.no("code", closing.where)
-        return self._response(closing.sent, answer, closing.sent.at_ms)
 
     # ------------------------------------------------------------------ Receive DLR lines
 
@@ -265,35 +186,10 @@ class KannelImport:
         """An acknowledgement of the submit (types 8 and 16) or a report of the delivery."""
         told = line.mask or 0
         if told & _NACKED or (not told and line.text.startswith("NACK/")):
-            return self._nack(where, line)
+            return self._answers.nack(where, line)
         if told & _ACKED or (not told and line.text.startswith("ACK/")):
-            return self._ack(where, line, at_ms)
+            return self._answers.ack(where, line, at_ms)
         return self._delivery(where, line, at_ms, told)
-
-    def _nack(self, where: str, line: Line) -> list[ImportedEvent]:
-        self.summary.lines[line.event] -= 1
-        self.summary.lines["Receive DLR, refused by the SMSC"] += 1
-        sender, recipient = number_key(line.sender), number_key(line.recipient)
-        closing = self._waiting.take(line.smsc, recipient, sender)
-        if closing is None:
-            self.summary.no("answer_without_message", where)
-            return []
-        return [self._refusal(closing, line.text)]
-
-    def _ack(self, where: str, line: Line, at_ms: int) -> list[ImportedEvent]:
-        """Says again what ``Sent SMS`` said; alone, it is the answer to a message whose line is not in the log."""
-        self.summary.lines[line.event] -= 1
-        self.summary.lines["Receive DLR, accepted by the SMSC"] += 1
-        sender, recipient = number_key(line.sender), number_key(line.recipient)
-        if line.fid and self._joiner.with_id(line.smsc, line.fid):
-            return []
-        if not line.fid and self._joiner.sent_to(line.smsc, recipient, sender):
-            return []
-        if not line.fid or line.fid == SATURATED or self.options.message_id:
-            self.summary.no("answer_without_message", where)
-            return []
-        sent = self._joiner.stranger(self._account(line), line.smsc, line.fid, at_ms)
-        return [self._response(sent, closing_answer("Sent SMS", None), at_ms)]
 
     def _delivery(self, where: str, line: Line, at_ms: int, told: int) -> list[ImportedEvent]:
         receipt = parse_receipt(line.text)
@@ -317,7 +213,7 @@ class KannelImport:
             text=line.text,
             by_gateway=not failed,
         )
-        account = self._account(line) if not failed else ""
+        account = self._answers.account(line) if not failed else ""
         return self._joiner.offer(report, account)
 
     def _done_ms(self, smsc: str, done_date: str | None, at_ms: int) -> int | None:
@@ -360,8 +256,19 @@ class KannelImport:
 
     def finish(self) -> tuple[list[ImportedEvent], Summary]:
         """No more lines: what still waits goes out, and the summary is complete."""
-        out: list[ImportedEvent] = [self._refusal(one, None) for one in self._waiting.overdue(None)]
-        return out + self._joiner.expire(None), self.summary
+        return self._answers.overdue(None) + self._joiner.expire(None), self.summary
+
+
+def _unwrapped(raw: bytes) -> bytes:
+    """The line itself, where a collector of logs has put it into a JSON object as ``log`` or ``raw``."""
+    if not raw.startswith(b"{") or not (b'"log"' in raw or b'"raw"' in raw):
+        return raw
+    try:
+        wrapped = json.loads(raw)
+        inner = wrapped.get("log", wrapped.get("raw"))
+        return inner.rstrip("\r\n").encode() if isinstance(inner, str) else raw
+    except (ValueError, RecursionError):
+        return raw
 
 
 def _known(event: str) -> bool:
@@ -373,17 +280,3 @@ def _of_others(event: str) -> bool:
     """Messages from phones, and reports that Kannel itself sends to somebody."""
     from_phone = event.startswith(("REJECTED Receive", *_MO))
     return from_phone or (event.endswith("DLR") and "Receive" not in event)
-
-
-def _attributes(line: Line) -> dict[str, str]:
-    """What else the line says, for those who look for it: service, account, billing, mask, META values."""
-    found = {"svc": line.service, "act": line.account, "binf": line.binfo, "box": line.box}
-    if line.mask is not None:
-        found["dlr_mask"] = str(line.mask)
-    if line.octets is not None:
-        found["octets"] = str(line.octets)
-    if "=" in line.meta:
-        for group, values in kannel_fields.parse_meta(line.meta).items():
-            if group != "orig_msg":
-                found.update((f"meta.{key}", value) for key, value in values.items())
-    return {key: value for key, value in found.items() if value}

@@ -7,8 +7,9 @@ where it leads to exactly one message of that SMSC whose addresses do not contra
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from streams.importers.kannel_fields import SATURATED, same_number
@@ -21,7 +22,7 @@ _CEILING = int(SATURATED)
 _LONGEST = 65
 _HEX = frozenset("0123456789abcdefABCDEF")
 _LEARNED = 3
-_CROWD = 256
+CROWD = 256
 """More messages than this under one id: it identifies nothing, and looking through them would take for ever."""
 Key = tuple[str, str, int | str]
 
@@ -98,13 +99,13 @@ class Matcher:
         """``declared``: the relation of ids of an SMSC, where the operator named it."""
         self._declared = dict(declared)
         self._by_key: dict[Key, Sent | list[Sent]] = {}
-        self._by_pair: dict[tuple[str, str], list[Sent]] = {}
+        self._by_pair: dict[tuple[str, str], deque[Sent]] = {}
         self._lost: Counter[str] = Counter()
         self.votes: Counter[tuple[str, str]] = Counter()
 
     def add(self, sent: Sent) -> list[Key]:
         """Remember a message; gives the keys under which reports can find it."""
-        self._by_pair.setdefault((sent.smsc, sent.recipient), []).append(sent)
+        self._by_pair.setdefault((sent.smsc, sent.recipient), deque()).append(sent)
         if sent.fid == SATURATED:
             self._lost[sent.smsc] += 1
         keys = [(sent.smsc, *key) for key in _own_keys(sent.fid)]
@@ -114,7 +115,7 @@ class Matcher:
                 self._by_key[key] = sent
             elif not isinstance(known, list):
                 self._by_key[key] = [known, sent]
-            elif len(known) <= _CROWD:
+            elif len(known) <= CROWD:
                 known.append(sent)
         return keys
 
@@ -122,7 +123,11 @@ class Matcher:
         """Drop a message from every index."""
         if sent.fid == SATURATED:
             self._lost[sent.smsc] -= 1
-        self._drop_from(self._by_pair, (sent.smsc, sent.recipient), sent)
+        pair = self._by_pair.get((sent.smsc, sent.recipient))
+        if pair:
+            pair.remove(sent)  # the first one, when messages are dropped in the order they came
+            if not pair:
+                del self._by_pair[sent.smsc, sent.recipient]
         for key in _own_keys(sent.fid):
             full: Key = (sent.smsc, *key)
             known = self._by_key.get(full)
@@ -133,22 +138,14 @@ class Matcher:
             elif known is sent:
                 del self._by_key[full]
 
-    @staticmethod
-    def _drop_from(index: dict[tuple[str, str], list[Sent]], key: tuple[str, str], sent: Sent) -> None:
-        left = [one for one in index.get(key, ()) if one is not sent]
-        if left:
-            index[key] = left
-        else:
-            index.pop(key, None)
-
     def with_id(self, smsc: str, fid: str) -> list[Sent]:
         """Messages of an SMSC whose id is exactly this."""
         return [sent for sent in self._under((smsc, *_same_key(fid))) if sent.fid == fid]
 
     def between(self, smsc: str, recipient: str, sender: str) -> list[Sent]:
         """The last messages of an SMSC from this sender to this recipient, oldest first."""
-        near = self._by_pair.get((smsc, recipient), [])[-_CROWD:]
-        return [one for one in near if same_number(one.sender, sender)]
+        near = list(islice(reversed(self._by_pair.get((smsc, recipient), ())), CROWD))
+        return [one for one in reversed(near) if same_number(one.sender, sender)]
 
     def keys_of(self, report: Report) -> list[Key]:
         """The keys of messages that this report could be about."""
@@ -177,7 +174,7 @@ class Matcher:
         refused = False
         for relation, key in _sought_keys(rid, self._relations(report.smsc)):
             here = list(self._under((report.smsc, *key)))
-            if len(here) > _CROWD:
+            if len(here) > CROWD:
                 return [(sent, relation) for sent in here[:2]], refused
             if relation == SAME and any(sent.fid == rid for sent in here):
                 here = [sent for sent in here if sent.fid == rid]

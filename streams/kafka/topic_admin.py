@@ -66,11 +66,12 @@ def check(
     topics: Mapping[str, TopicSpec] | None = None,
     partitions: int | None = None,
     prefix: str = "",
+    wait_s: float = _WAIT_S,
 ) -> list[Finding]:
     """Compare the cluster with the file; no findings: all is as it says."""
     specs = load_topics() if topics is None else topics
     admin = AdminClient(admin_options(options))
-    found = _describe(admin, [prefix + name for name in specs])
+    found = _describe(admin, [prefix + name for name in specs], wait_s)
     bootstrap = str(options.get("bootstrap.servers", ""))
     return compare(specs, found, partitions=partitions, prefix=prefix, bootstrap=bootstrap)
 
@@ -103,23 +104,23 @@ def _created(new: NewTopic, future: Future[None]) -> Created:
     return Created(new.topic, "created", new.num_partitions)
 
 
-def _present(admin: AdminClient) -> dict[str, int]:
+def _present(admin: AdminClient, wait_s: float = _WAIT_S) -> dict[str, int]:
     """Return every topic of the cluster with its number of partitions."""
     try:
-        metadata = admin.list_topics(timeout=_WAIT_S)
+        metadata = admin.list_topics(timeout=wait_s)
     except KafkaException as failure:
         raise KafkaUnavailable(describe_error(failure.args[0])) from failure
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def _describe(admin: AdminClient, names: list[str]) -> dict[str, Found]:
-    present = _present(admin)
+def _describe(admin: AdminClient, names: list[str], wait_s: float) -> dict[str, Found]:
+    present = _present(admin, wait_s)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names if name in present]
-    futures = admin.describe_configs(resources, request_timeout=_WAIT_S) if resources else {}
+    futures = admin.describe_configs(resources, request_timeout=wait_s) if resources else {}
     found = {}
     for resource, future in futures.items():
         try:
-            entries: dict[str, ConfigEntry] = future.result(_WAIT_S)
+            entries: dict[str, ConfigEntry] = future.result(wait_s)
         except KafkaException as failure:
             raise KafkaUnavailable(describe_error(failure.args[0])) from failure
         settings = {key: str(entry.value) for key, entry in entries.items() if entry.value is not None}

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from streams.schemafiles import schemas_dir
+from streams.settings import duration_ms
 
 Cleanup = Literal["delete", "compact", "compact,delete"]
 FOREVER_MS = -1  # Kafka's own value of retention.ms for "never"
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _OWN_FIELDS = {"cleanup.policy": "cleanup", "retention.ms": "retention"}
 
 
@@ -37,7 +37,7 @@ class TopicSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def retention_ms(self) -> int:
         """Retention in milliseconds, -1 for ever."""
-        return duration_ms(self.retention)
+        return FOREVER_MS if self.retention == "forever" else duration_ms(self.retention, "retention")
 
     def settings(self) -> dict[str, str]:
         """Return the topic settings to ask Kafka for, as its own names and strings."""
@@ -47,17 +47,6 @@ class TopicSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class _TopicsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topics: dict[str, TopicSpec]
-
-
-def duration_ms(text: str) -> int:
-    """Read a duration such as "500ms", "60s", "24h", "7d" as milliseconds; "forever" is -1."""
-    if text == "forever":
-        return FOREVER_MS
-    number = text.rstrip("mshd")
-    unit = text[len(number) :]
-    if not number.isdigit() or unit not in _UNIT_MS:
-        raise ValueError(f'"{text}" is not a duration: write a whole number and a unit, such as 60s, 24h, 7d')
-    return int(number) * _UNIT_MS[unit]
 
 
 def load_topics(path: Path | None = None) -> dict[str, TopicSpec]:
@@ -106,7 +95,7 @@ def _problems(name: str, spec: TopicSpec, folder: Path) -> list[str]:
     try:
         retention_ms = spec.retention_ms
     except ValueError as error:
-        found.append(f"{name}: retention {error}")
+        found.append(f'{name}: {error}, or "forever"')
     else:
         if spec.cleanup == "compact" and retention_ms != FOREVER_MS:
             found.append(f"{name}: a compacted topic keeps the newest record of a key for ever: retention: forever")

@@ -45,16 +45,21 @@ def parse_receipt(body: str) -> ReceiptText:
     if "+stat:" in body and " " not in body.partition("+stat:")[0]:
         body = body.replace("+", " ")  # relayed over HTTP and still encoded
     found: dict[str, str] = {}
+    cut = False
     matches = list(_KEY.finditer(body))
     for at, match in enumerate(matches):
         key = _name(match.group(1))
         following = matches[at + 1].start() if at + 1 < len(matches) else len(body)
         if key == "text":
-            if at + 1 < len(matches) and not body[match.end() : following].strip():
-                found.setdefault(key, "")  # an empty text: in the middle: the keys after it still count
+            between = body[match.end() : following]
+            if at + 1 < len(matches) and between and not between.strip():
+                found.setdefault(key, "")  # an empty text: in the middle: the keys after it still count,
+                cut = True  # but an id would be the message's own
                 continue
             found.setdefault(key, body[match.end() :].strip(" \t\r\n\0"))
             break
+        if cut and key == "id":
+            continue
         value = _VALUE.match(body, match.end(), following)
         found.setdefault(key, value.group(1) if value else "")
     if not found:

@@ -145,7 +145,8 @@ class Story:
         )
         return waited
 
-    def _reports(self, submit: Submit, provider: Provider, part: int | None, id_: str, accepted_at_ms: int) -> None:
+    def _reports(self, submit: Submit, provider: Provider, part: int | None, id_: str, accepted_at_ms: int) -> bool:
+        """What the phone and the operator did with an accepted part; returns whether it was delivered."""
         rng = self._rng
         word, err = ("DELIVRD", "000") if rng.random() >= provider.failed else failure(rng)
         took = int(rng.lognormvariate(0, provider.report_sigma) * provider.report_median_ms) + 200

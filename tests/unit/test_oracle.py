@@ -139,6 +139,23 @@ def test_an_excluded_part_has_no_say_beside_a_told_one() -> None:
     assert told(excluded, report("ENROUTE", 5000, 1)).status == "enroute"
 
 
+def test_an_event_of_another_part_read_before_its_time_hides_no_timeout() -> None:
+    """Part 1 waits for its answer; that of part 2 is dated after the deadline they share."""
+    events = (SUBMIT._replace(parts=2), ANSWER._replace(part=2, responded_at_ms=START_MS + 61_000))
+    before, after = (told(*events, at=START_MS + wait_ms) for wait_ms in (59_999, 60_000))
+    assert (before.status, before.version) == ("submitted", 513)
+    assert (after.status, after.version) == ("accepted", 514)
+
+
+def test_time_that_moves_an_attempt_takes_its_reports_along() -> None:
+    """The submit that stands for attempt 2 says when it began; with it goes what came in between."""
+    pending = SUBMIT._replace(attempt=2, submitted_at_ms=START_MS + 3000, disposition="pending")
+    handed_over = pending._replace(submitted_at_ms=START_MS + 9000, disposition="submitted")
+    events = (SUBMIT, ANSWER, pending, report("UNDELIV", 5000))
+    assert (told(*events).attempt, told(*events).status) == (2, "failed")
+    assert (told(*events, handed_over).attempt, told(*events, handed_over).status) == (2, "submitted")
+
+
 @pytest.mark.parametrize(
     ("text", "expected_ms"), [("500ms", 500), ("60s", 60_000), ("10m", 600_000), ("7d", 604_800_000)]
 )
@@ -230,8 +247,9 @@ def test_a_delivery_is_never_taken_back_by_time_or_by_another_attempt(case: Case
     row = row_at(case, START_MS)
     if row is None or row.status != "delivered":
         return
-    newest_ms = max(map(event_time_ms, case.events))
-    for attempt in (SUBMIT._replace(attempt=9, submitted_at_ms=newest_ms + 1), ANSWER._replace(attempt=9, responded_at_ms=newest_ms + 1)):
+    next_ms = max(map(event_time_ms, case.events)) + 1
+    submit = SUBMIT._replace(attempt=9, submitted_at_ms=next_ms)
+    for attempt in (submit, ANSWER._replace(attempt=9, responded_at_ms=next_ms)):
         after = row_at(case, START_MS + 10**10, [*case.events, attempt])
         assert after is not None
         assert (after.status, after.attempt) == ("delivered", row.attempt)

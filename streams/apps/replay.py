@@ -1,0 +1,198 @@
+"""`sms-streams replay`: recorded events through the very same core into an embedded database, no broker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from streams.apps.replay_files import Read, digest, read_file
+from streams.apps.replay_journal import AsOf, File, InterruptedReplayError, Journal
+from streams.clickhouse.backend import Database
+from streams.clickhouse.stored import stored_events
+from streams.clickhouse.rows import load_rows
+from streams.codec.checks import TIME_FIELD
+from streams.codec.ndjson import BadLineError
+from streams.correlator.step import Correlator, Delta
+from streams.correlator.streamtime import INPUTS, StreamTime
+from streams.correlator.verdict import message_status
+from streams.events import DeadLetter, Event, MessageStatus, OrphanReport
+from streams.runtime.store import DiskStore
+from streams.settings import Settings
+
+REPLAY_PARTITION = -1
+_BATCH = 20_000
+_SHOWN = 20
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Summary:
+    """What a replay did."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    skipped_files: list[str] = field(default_factory=list)
+    bad: Counter[str] = field(default_factory=Counter)
+    shown: list[str] = field(default_factory=list)
+    ignored_fields: Counter[str] = field(default_factory=Counter)
+    revisions: int = 0
+    duplicates: int = 0
+    orphans: int = 0
+    timeouts: int = 0
+    stream_time_ms: int = 0
+
+
+class Replay:
+    """One database that recorded events go into."""
+
+    def __init__(self, settings: Settings, db: Database, folder: Path, say: Say = lambda _: None) -> None:
+        """Take up the state that earlier replays left in `folder`."""
+        self._db = db
+        self._say = say
+        self._journal = Journal(folder)
+        self._store = DiskStore(folder / "replay-state", settings.correlate.hot_messages, keep=True)
+        self._time = StreamTime()
+        self._correlator = Correlator(settings.rules(), self._store, self._time)
+        self.summary = Summary()
+        note = self._store.checkpoint
+        if note is not None and note[0] == self._journal.next_offset:
+            self._time.now_ms, self._time.newest = note[1], note[2]
+        elif self._journal.done():
+            self._rebuild()
+        self._newest_ms = 0
+
+    def _rebuild(self) -> None:
+        """The local state did not survive: bring it back from the raw events in the database."""
+        self._say("the state of earlier replays is brought back from the raw events")
+        moves = list(self._journal.content.moves)
+        offset = 0
+        for batch in _batches(stored_events(self._db, REPLAY_PARTITION, self._journal.next_offset)):
+            start = 0
+            while moves and moves[0].offset < offset + len(batch):
+                move = moves.pop(0)
+                self._correlator.step(batch[start : move.offset - offset])
+                self._correlator.advance_to(move.as_of_ms)
+                start = move.offset - offset
+            self._correlator.step(batch[start:])
+            offset += len(batch)
+            self._store.spill()
+        for move in moves:
+            self._correlator.advance_to(move.as_of_ms)
+
+    def run(self, paths: list[Path], as_of_ms: int | None) -> Summary:
+        """Replay files, in the order given, then move stream time to `as_of_ms` (else the newest event's time)."""
+        self._check_interrupted(paths)
+        for path in paths:
+            self._file(path)
+        for source in range(INPUTS):
+            self._time.ended(source, True)
+        target = self._newest_ms if as_of_ms is None else as_of_ms
+        if target > self._time.now_ms:
+            offset = self._journal.next_offset
+            self._load(f"as-of-{offset}-{target}", self._correlator.advance_to(target), [], [], [])
+            self._journal.content.moves.append(AsOf(as_of_ms=target, offset=offset))
+        self._finish()
+        self.summary.stream_time_ms = self._time.now_ms
+        return self.summary
+
+    def _check_interrupted(self, paths: list[Path]) -> None:
+        cut_off = self._journal.interrupted()
+        if cut_off is None:
+            return
+        if not paths or digest(paths[0]) != cut_off.sha256:
+            raise InterruptedReplayError(
+                f"the replay of {cut_off.path} was interrupted: run it again first (sms-streams replay {cut_off.path}), "
+                "nothing of it will be doubled"
+            )
+        self._journal.content.files.remove(cut_off)
+
+    def _file(self, path: Path) -> None:
+        sha256 = digest(path)
+        known = self._journal.same(sha256)
+        if known is not None:
+            self._say(f"{path}: replayed before ({known.events} events), nothing to do")
+            self.summary.skipped_files.append(str(path))
+            return
+        begun = self._beginning(path)
+        file = File(path=str(path), sha256=sha256, size=path.stat().st_size, first_offset=self._journal.next_offset)
+        self._journal.content.files.append(file)
+        self._journal.write()
+        for source in range(INPUTS):
+            self._time.ended(source, False)
+        reads = read_file(path, begun.size, begun.lines) if begun else read_file(path)
+        file.lines = begun.lines if begun else 0
+        for number, batch in enumerate(_batches(reads)):
+            self._batch(path, file, f"{sha256[:16]}-{number}", batch)
+        file.state = "done"
+        self._finish()
+
+    def _beginning(self, path: Path) -> File | None:
+        """Return the longest file replayed before that this one begins with: it has grown since."""
+        size = path.stat().st_size
+        for known in sorted(self._journal.done(), key=lambda f: -f.size):
+            if known.lines and known.size < size and digest(path, known.size) == known.sha256:
+                self._say(f"{path}: has grown since it was replayed, going on after line {known.lines}")
+                return known
+        return None
+
+    def _batch(self, path: Path, file: File, token: str, batch: list[Read]) -> None:
+        events: list[tuple[str, int, int, int, Event]] = []
+        dead: list[DeadLetter] = []
+        orphans: list[OrphanReport] = []
+        for read in batch:
+            file.lines = read.number
+            if isinstance(read.parsed, BadLineError):
+                dead.append(self._bad(path, read, read.parsed))
+                continue
+            topic, event, ignored = read.parsed
+            self.summary.ignored_fields.update(ignored)
+            self.summary.events[topic] += 1
+            if isinstance(event, OrphanReport):
+                orphans.append(event)
+                continue
+            when: int = getattr(event, TIME_FIELD[topic])
+            self._newest_ms = max(self._newest_ms, when)
+            events.append((topic, REPLAY_PARTITION, file.first_offset + file.events, when, event))
+            file.events += 1
+        delta = self._correlator.step([event for *_, event in events])
+        self._load(token, delta, events, orphans, dead)
+
+    def _bad(self, path: Path, read: Read, error: BadLineError) -> DeadLetter:
+        self.summary.bad[error.reason] += 1
+        if len(self.summary.shown) < _SHOWN:
+            self.summary.shown.append(f"{path}:{read.number}: {error.detail}")
+        return DeadLetter("", -1, read.number, 0, None, read.raw, error.reason, error.detail, f"replay {path}")
+
+    def _load(
+        self,
+        token: str,
+        delta: Delta,
+        events: list[tuple[str, int, int, int, Event]],
+        orphans: list[OrphanReport],
+        dead: list[DeadLetter],
+    ) -> None:
+        statuses: list[MessageStatus] = [message_status(m.campaign, m.created_at_ms, v) for m, v in delta.revisions]
+        load_rows(self._db, f"replay-{token}", statuses, events, [*delta.orphans, *orphans], dead)
+        self.summary.revisions += len(statuses)
+        self.summary.duplicates += delta.duplicates
+        self.summary.timeouts += delta.timeouts
+        self.summary.orphans += len(delta.orphans) + len(orphans)
+        self._store.spill()
+
+    def _finish(self) -> None:
+        self._journal.write()
+
+    def close(self) -> None:
+        """Leave a checkpoint for the next replay."""
+        whole = self._journal.interrupted() is None
+        note: Any = [self._journal.next_offset, self._time.now_ms, self._time.newest]
+        self._store.close(note if whole else None)
+
+
+def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(islice(items, _BATCH)):
+        yield batch
