@@ -30,9 +30,7 @@ def duration_ms(text: object, name: str = "duration") -> int:
     """Read "500ms", "60s", "10m", "24h" or "7d" as milliseconds."""
     found = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise SettingsError(
-            f'{name} = {text!r} is not a duration: write "500ms", "60s", "10m", "24h" or "7d"'
-        )
+        raise SettingsError(f'{name} = {text!r} is not a duration: write "500ms", "60s", "10m", "24h" or "7d"')
     return round(float(found[1]) * _UNITS[found[2]])
 
 
@@ -117,9 +115,7 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
     """Build the settings from sections as a TOML file has them."""
     _check_names("section", sections, _SECTIONS)
     defaults = dict(sections.get("defaults", {}))
-    keeping = {
-        _KEEPING_KEYS[k]: duration_ms(defaults.pop(k), k) for k in list(defaults) if k in _KEEPING_KEYS
-    }
+    keeping = {_KEEPING_KEYS[k]: duration_ms(defaults.pop(k), k) for k in list(defaults) if k in _KEEPING_KEYS}
     default = _policy(Policy(), defaults, "defaults")
     topics = dict(sections.get("topics", {}))
     _check_names("setting in [topics]", topics, ("prefix",))

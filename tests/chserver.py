@@ -22,6 +22,7 @@ from chdb import session as chdb_session
 REVISION = 54459
 HELLO, QUERY, DATA, CANCEL, PING = range(5)
 S_HELLO, S_DATA, S_EXCEPTION, S_PROGRESS, S_PONG, S_END = range(6)
+S_PROFILE_EVENTS = 14
 AUTHENTICATION_FAILED, NOT_IMPLEMENTED = 516, 48
 BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 
@@ -340,8 +341,10 @@ class Connection(socketserver.BaseRequestHandler):
             if not rows:
                 break
             received.append(block(rows, columns, wire=False))
+            self.block(0, [], S_PROFILE_EVENTS)
         if received:
             self.server.engine.run(self.database, settings, lambda session: write(session, table, names, received))
+        self.block(0, [], S_PROFILE_EVENTS)
 
     def header(self, what: str, settings: dict[str, str], wanted: list[str] | None) -> list[Column]:
         described: bytes = self.server.engine.run(
@@ -351,8 +354,8 @@ class Connection(socketserver.BaseRequestHandler):
         kinds = {column[0]: column[1] for column in columns}
         return [Column(name, kinds[name], b"") for name in wanted or kinds]
 
-    def block(self, rows: int, columns: list[Column]) -> None:
-        self.send(S_DATA, b"\0" + BLOCK_INFO + block(rows, columns, wire=True))
+    def block(self, rows: int, columns: list[Column], kind: int = S_DATA) -> None:
+        self.send(kind, b"\0" + BLOCK_INFO + block(rows, columns, wire=True))
 
     def fail(self, code: int, message: str) -> None:
         self.send(S_EXCEPTION, code.to_bytes(4, "little") + text("DB::Exception") + text(message) + text("") + b"\0")

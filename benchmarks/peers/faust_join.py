@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -23,6 +24,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterable, Callable
+from importlib.util import find_spec
 from typing import Any
 
 import fastavro
@@ -128,7 +130,11 @@ class Meter:
     def result(self) -> dict[str, Any]:
         """What was measured."""
         complete = self.events >= self.wanted
-        cpu_s, wall_s = (end - start for end, start in zip(self._last if complete else _now(), self._first, strict=True))
+        if not self.events:
+            self._first = _now()
+        cpu_s, wall_s = (
+            end - start for end, start in zip(self._last if complete else _now(), self._first, strict=True)
+        )
         events = min(self.events, self.wanted)
         return {
             "peer": f"faust-streaming {faust.__version__}",
@@ -216,15 +222,11 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     await app.start()
     app.sensors.remove(app.monitor)  # it is added while starting
     app.producer.buffer.max_messages = 100_000  # the default, 100, throttles
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(meter.done.wait(), arguments.timeout)
-    except TimeoutError:
-        pass
     result = meter.result()
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(app.stop(), 30)
-    except TimeoutError:
-        pass
     return result
 
 
@@ -237,6 +239,8 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for them")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    if find_spec("cramjam") is None:
+        sys.exit("faust_join needs the package cramjam to read lz4 records: pip install cramjam")
     logging.basicConfig(level=logging.ERROR)
     result = asyncio.run(run(arguments))
     if arguments.json:

@@ -71,6 +71,7 @@ class LoadWorker:
         *,
         registry: Registry | None = None,
         group: str = GROUP,
+        topic_prefix: str = "",
         instance_id: str = "",
         limits: Limits | None = None,
         consumer: Any = None,
@@ -79,7 +80,7 @@ class LoadWorker:
         """Prepare a worker. `instance_id` makes it a static member, which the embedded broker needs."""
         self.progress = Progress()
         self._db = db
-        self._decoders = {topic: Decoder(topic, registry) for topic in LOADED_TOPICS}
+        self._decoders = {topic_prefix + topic: Decoder(topic, registry) for topic in LOADED_TOPICS}
         self._limits = limits or Limits()
         self._consumer = consumer or Consumer(consumer_options(kafka, group_id=group, instance_id=instance_id))
         self._clock = clock
@@ -87,7 +88,7 @@ class LoadWorker:
         self._assigned: list[TopicPartition] | None = None  # not taken over yet
         self._outage = Outage()
         self._checked = False
-        self._consumer.subscribe(list(LOADED_TOPICS), on_assign=self._on_assign, on_revoke=self._on_revoke)
+        self._consumer.subscribe(list(self._decoders), on_assign=self._on_assign, on_revoke=self._on_revoke)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; what has been read by then is inserted, if ClickHouse takes it."""
@@ -209,14 +210,15 @@ class LoadWorker:
 
     def _insert(self, lane: Lane, plan: Plan) -> None:
         token = plan.token(lane.topic, lane.partition)
-        written = write(self._db, self._decoders[lane.topic], lane.partition, lane.block(plan), token)
+        decoder = self._decoders[lane.topic]
+        written = write(self._db, decoder, lane.partition, lane.block(plan), token)
         lane.done(plan, self._clock())
         self.progress.blocks += 1
         for table, rows in written.rows.items():
             self.progress.rows[table] = self.progress.rows.get(table, 0) + rows
         if written.bad:
             self.progress.bad[lane.topic] = self.progress.bad.get(lane.topic, 0) + len(written.bad)
-            kept = "correlate dead-letters them" if lane.topic in EVENT_TIMES else "kept in sms.dead_letters"
+            kept = "correlate dead-letters them" if decoder.topic in EVENT_TIMES else "kept in sms.dead_letters"
             log.warning(
                 "%s: %d records cannot be decoded (%s); first: %s", token, len(written.bad), kept, written.bad[0].detail
             )

@@ -44,7 +44,8 @@ class DatabaseDown(DatabaseError):
 class Result(NamedTuple):
     """The rows of a query, as plain values.
 
-    Times are text (``YYYY-MM-DD HH:MM:SS.mmm``, UTC unless the column has another zone), enums their names, maps dicts, arrays and tuples lists.
+    Times are text (``YYYY-MM-DD HH:MM:SS.mmm``, UTC unless the column has another zone), enums their names, maps
+    dicts, arrays and tuples lists.
     """
 
     columns: list[str]

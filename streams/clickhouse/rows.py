@@ -36,9 +36,10 @@ def load_rows(
     """Insert records without Kafka, into the very tables that the load worker fills. Returns rows by table.
 
     `token` names the batch: the same records under the same token, again, change nothing. The caller makes it from
-    what does not change (the files' digests and the range of records in them). Statuses and orphans get partition -1,
-    offsets counted from `first_offset` (None: from a number made of the token, so that batches differ), and `timestamp_ms` (one for all; or one a status, and 0 for orphans) as
-    `seen_at`: the stream time at which a timeout fired is what the timeline shows best.
+    what does not change (the files' digests and the range of records in them).
+    Statuses and orphans get partition -1 and offsets counted from `first_offset` (None: from a number made of the
+    token, so that no two batches share them), and `timestamp_ms` as `seen_at`: one for all, or one a status (orphans
+    then have 0). The stream time at which a timeout fired is what the timeline shows best.
     """
     loader = _Rows(db, token)
     first_offset = crc32(token.encode()) << 24 if first_offset is None else first_offset

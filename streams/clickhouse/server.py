@@ -103,7 +103,9 @@ class ServerDatabase:
     def query(self, sql: str, params: Params | None = None) -> Result:
         """Run a query and return all of its rows."""
         try:
-            answer: Any = self._connected().execute(_bare(sql), dict(params or {}) or None, with_column_types=True)
+            answer: Any = self._connected().execute(
+                _bare(sql), dict(params or {}) or None, with_column_types=True, settings=dict(QUERY_SETTINGS)
+            )
         except Exception as error:
             raise self._error(error) from error
         rows, columns = answer if isinstance(answer, tuple) else ([], [])
@@ -113,7 +115,7 @@ class ServerDatabase:
     def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query and yield its rows in blocks."""
         own = ServerDatabase(self.options)
-        settings = {"max_block_size": STREAM_ROWS}
+        settings = {**QUERY_SETTINGS, "max_block_size": STREAM_ROWS}
         try:
             rows: Any = own._connected().execute_iter(
                 _bare(sql), dict(params or {}) or None, with_column_types=True, settings=settings
@@ -154,7 +156,7 @@ class ServerDatabase:
             database="",
             secure=options.secure,
             client_name="sms-streams",
-            settings={"server_side_params": True, **QUERY_SETTINGS},
+            settings={"server_side_params": True},
             **{**defaults, **options.extra},
         )
 

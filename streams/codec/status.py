@@ -36,13 +36,11 @@ _LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
 _HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 """The last two bytes of a varint."""
-_SIX_BYTES = range(1 << 34, 1 << 41)
-"""Times from 1970-07 to 2039-09 in milliseconds: their varint has exactly six bytes."""
 
 
 def encode_long(value: int) -> bytes:
     """Encode an Avro long (zigzag varint; Avro 1.12 specification, "Binary Encoding")."""
-    if value in _SIX_BYTES:
+    if 17179869184 <= value < 2199023255552:  # 1970-07 to 2039-09 in milliseconds: exactly six bytes
         zigzag = value << 1
         return _LOW[zigzag & 16383] + _LOW[(zigzag >> 14) & 16383] + _HIGH[zigzag >> 28]
     zigzag = (value << 1) ^ (value >> 63)
@@ -87,17 +85,17 @@ class _Piece:
         )
         self._names = names
 
-        self._known: dict[tuple[Any, ...], bytes] = {}
+        self.known: dict[tuple[Any, ...], bytes] = {}
 
     def encode(self, values: tuple[Any, ...]) -> bytes:
         """Encode the fields with these values."""
-        known = self._known.get(values)
+        known = self.known.get(values)
         if known is None:
-            if len(self._known) >= _MEMORY:
-                self._known.clear()
+            if len(self.known) >= _MEMORY:
+                self.known.clear()
             body = io.BytesIO()
             fastavro.schemaless_writer(body, self._parsed, dict(zip(self._names, values, strict=True)))
-            known = self._known[values] = body.getvalue()
+            known = self.known[values] = body.getvalue()
         return known
 
 
@@ -123,38 +121,44 @@ class StatusEncoder:
 
     def encode(self, message: Message, verdict: Verdict) -> bytes:
         """Encode one revision."""
-        tail_of = message.tail_of
-        if tail_of is None or tail_of[:4] != verdict[:4]:
+        submit, version = verdict.submit, verdict.version
+        if message.tail_of is not submit or message.tail_parts != verdict.parts or verdict.attempt != submit.attempt:
             self._fixed(message, verdict)
-        version = verdict.version
-        parts = [
-            message.head,
-            message.tail,
-            self._few.encode(verdict[4:15]),
-            self._versions[version] if version < 4096 else encode_long(version),
-        ]
+        few = self._few.known.get(verdict[4:15]) or self._few.encode(verdict[4:15])
+        number = self._versions[version] if version < 4096 else encode_long(version)
         answer, report = verdict.answer, verdict.report
         if report is None:
             if answer is None:
-                parts.append(b"\0\0\0\0\0\0\0")
-            else:
-                parts += (
-                    self._codes.encode((answer.code, "", "")),
+                return b"".join((message.head, message.tail, few, number, b"\0\0\0\0\0\0\0"))
+            codes = (answer.code, "", "")
+            return b"".join(
+                (
+                    message.head,
+                    message.tail,
+                    few,
+                    number,
+                    self._codes.known.get(codes) or self._codes.encode(codes),
                     encode_string(answer.provider_message_id),
                     b"\2",
                     encode_long(answer.responded_at_ms),
                     b"\0\0",
                 )
-            return b"".join(parts)
+            )
         done_at = report.done_at_ms
-        parts += (
-            self._codes.encode(("" if answer is None else answer.code, report.code, report.err)),
-            encode_string((answer and answer.provider_message_id) or report.provider_message_id),
-            b"\0" if answer is None else b"\2" + encode_long(answer.responded_at_ms),
-            b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2",
-            encode_long(report.received_at_ms),
+        codes = ("" if answer is None else answer.code, report.code, report.err)
+        return b"".join(
+            (
+                message.head,
+                message.tail,
+                few,
+                number,
+                self._codes.known.get(codes) or self._codes.encode(codes),
+                encode_string((answer and answer.provider_message_id) or report.provider_message_id),
+                b"\0" if answer is None else b"\2" + encode_long(answer.responded_at_ms),
+                b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2",
+                encode_long(report.received_at_ms),
+            )
         )
-        return b"".join(parts)
 
     def _fixed(self, message: Message, verdict: Verdict) -> None:
         """Encode what stays the same for the message and for the submit, and leave it with the message."""
@@ -169,14 +173,17 @@ class StatusEncoder:
                 )
             )
         submit = verdict.submit
+        route = (verdict.attempt, submit.provider, submit.sender)
+        kind = (submit.country, submit.traffic_type, submit.encoding, verdict.parts)
         message.tail = b"".join(
             (
-                self._route.encode((verdict.attempt, submit.provider, submit.sender)),
+                self._route.known.get(route) or self._route.encode(route),
                 encode_string(submit.recipient),
-                self._kind.encode((submit.country, submit.traffic_type, submit.encoding, verdict.parts)),
+                self._kind.known.get(kind) or self._kind.encode(kind),
                 encode_long(verdict.submitted_at_ms),
                 self._price.encode((submit.price_micros, submit.currency)),
                 encode_map(submit.attributes),
             )
         )
-        message.tail_of = verdict
+        message.tail_of = submit
+        message.tail_parts = verdict.parts

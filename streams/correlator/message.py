@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from streams.correlator.facts import Facts
-from streams.correlator.verdict import Verdict
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
 GENERAL, FIRST_SUBMIT, FIRST_ANSWER = 0, 1, 2
@@ -34,6 +33,7 @@ class Message(Facts):
         "stage",
         "tail",
         "tail_of",
+        "tail_parts",
         "version",
     )
 
@@ -57,19 +57,20 @@ class Message(Facts):
         # What the encoder remembers between revisions: the fixed bytes of the message and of one submit.
         self.head = b""
         self.tail = b""
-        self.tail_of: Verdict | None = None
+        self.tail_of: Submit | None = None
+        self.tail_parts = 0
 
     def pack(self) -> tuple[Any, ...]:
-        """Return the state as plain values, for the changelog and the disk."""
+        """Return the state as values that msgpack knows, for the changelog and the disk."""
         return (
             self.account,
             self.message_id,
             self.campaign,
             self.created_at_ms,
-            [tuple(submit) for submit in self.submits.values()],
-            [tuple(submit) for submit in self.set_aside],
-            [tuple(answer) for answer in self.answers],
-            [tuple(report) for report in self.reports],
+            list(self.submits.values()),
+            self.set_aside,
+            self.answers,
+            self.reports,
             self.version,
             self.stage,
             self.deadline_ms,

@@ -17,7 +17,7 @@ from streams.correlator.rules import evaluate
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
 from streams.correlator.timeouts import DAY, Rules
-from streams.correlator.verdict import Verdict
+from streams.correlator.verdict import Verdict, message_status
 from streams.events import DeliveryReport, Event, OrphanReport, Submit, SubmitResponse
 
 REFRESH_MS = 7 * DAY
@@ -74,7 +74,8 @@ class Correlator:
         kinds = [event.__class__ for event in events]
         sources = [_SOURCE[kind] for kind in kinds]
         before = self.time.now_ms
-        times, bases = self.time.see(sources, [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)])
+        times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
+        times, bases = self.time.see(sources, times)
         get = self.store.get
         for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
@@ -101,27 +102,44 @@ class Correlator:
     def _take(self, message: Message, event: Any, kind: type, now: int, base_ms: int, delta: Delta) -> None:
         """Add an event to a message and say what became of it."""
         verdict: Verdict | None = None
-        if kind is SubmitResponse:
-            new = message.add_answer(event)
-            if new and message.stage:
-                verdict = shortcuts.first_answer(message, event, self.rules, now)
-        elif kind is DeliveryReport:
-            new = message.add_report(event)
-            if new and message.stage:
-                verdict = shortcuts.first_report(message, event, self.rules)
-        else:
+        if kind is Submit:
             first = not (message.submits or message.answers or message.reports)
             new = message.add_submit(event)
             if first:
                 verdict = shortcuts.first_submit(message, event, self.rules, now)
             elif new:
                 message.stage = GENERAL
+        else:
+            known: list[Any] = message.answers if kind is SubmitResponse else message.reports
+            before = known.copy()
+            new = message.add_answer(event) if kind is SubmitResponse else message.add_report(event)
+            if new and len(known) == len(before):
+                new = self._earlier_copy(message, known, before, now)
+                delta.changed[message.key] = message
+            elif new and message.stage:
+                if kind is SubmitResponse:
+                    verdict = shortcuts.first_answer(message, event, self.rules, now)
+                else:
+                    verdict = shortcuts.first_report(message, event, self.rules)
         if not new:
             delta.duplicates += 1
             return
         if verdict is None:
             verdict = evaluate(message, self.rules, now)
         self._said(message, verdict, base_ms, delta)
+
+    def _earlier_copy(self, message: Message, known: list[Any], before: list[Any], now: int) -> bool:
+        """A copy dated earlier has replaced a known fact: tell whether that makes a difference to be said."""
+        message.stage = GENERAL
+        after = known.copy()
+        known[:] = before
+        said = evaluate(message, self.rules, now)
+        known[:] = after
+        verdict = evaluate(message, self.rules, now)
+        if said is None or verdict is None:
+            return True
+        filed = (message.campaign, message.created_at_ms)
+        return message_status(*filed, said) != message_status(*filed, verdict)
 
     def _said(self, message: Message, verdict: Verdict | None, base_ms: int, delta: Delta) -> None:
         """Put out a verdict, and note when the message is due next. `base_ms`: keeping counts from there."""

@@ -108,8 +108,9 @@ class Joiner:
             return []
         held = _Held(report, account)
         self._held.append(held)
-        for key in self._matcher.keys_of(report):
-            self._by_key.setdefault(key, deque()).append(held)
+        if match.why != "ambiguous":  # more messages would not make that better
+            for key in self._matcher.keys_of(report):
+                self._by_key.setdefault(key, deque()).append(held)
         return []
 
     def expire(self, until_ms: int | None) -> list[ImportedEvent]:

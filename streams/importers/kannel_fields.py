@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -107,6 +108,7 @@ def encoding(coding: int | None) -> str:
     return _ENCODINGS.get(coding, "") if coding is not None else ""
 
 
+@lru_cache(maxsize=1 << 16)
 def number_key(address: str) -> str:
     """A phone number or sender name in the one form that is compared: no spaces, no + or 00, one case."""
     key = address.replace(" ", "")
@@ -126,6 +128,7 @@ def same_number(one: str, other: str) -> bool:
     return bare.isdigit() and longer.isdigit() and len(bare) >= 7 and longer.endswith(bare)
 
 
+_PLAIN = {"svc": "service", "act": "account", "binf": "binfo", "box": "box", "id": "uuid", "url": "url"}
 SELECTORS = "svc, act, binf, box, id, url, url:PARAMETER, meta:KEY, =WORD"
 
 
@@ -135,6 +138,8 @@ def select(selector: str, line: Line) -> str:
     ``svc`` the sendsms user, ``act`` account, ``binf`` billing information, ``box`` the smsbox, ``id`` %I, ``url``
     the report URL %R or one of its parameters, ``meta`` a value of any META group, ``=`` a word of your own.
     """
+    if selector in _PLAIN:
+        return str(getattr(line, _PLAIN[selector]))
     if selector.startswith("="):
         return selector[1:]
     if selector.startswith("meta:"):
@@ -143,8 +148,7 @@ def select(selector: str, line: Line) -> str:
     if selector.startswith("url:"):
         query = line.url.partition("?")[2]
         return dict(parse_qsl(query)).get(selector[4:], "") if query.count("&") < 1000 else ""
-    plain = {"svc": "service", "act": "account", "binf": "binfo", "box": "box", "id": "uuid", "url": "url"}
-    return str(getattr(line, plain[selector])) if selector in plain else ""
+    return ""
 
 
 def check_selector(selector: str) -> str:

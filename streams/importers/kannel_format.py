@@ -10,7 +10,9 @@ or does not fit (somebody shortened the line) the text ends where the rest can b
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 DEFAULT_FORMATS = tuple(
@@ -99,7 +101,8 @@ class Format(NamedTuple):
     right: re.Pattern[str] | None
     right_start: str
     brackets: int
-    fields: frozenset[str]
+    order: Callable[[tuple[str, ...]], tuple[str, ...]]
+    """Puts what the patterns caught, and the text, into the order of ``Line``."""
 
 
 def compile_format(format: str, clean: bool = False) -> Format:
@@ -117,8 +120,19 @@ def compile_format(format: str, clean: bool = False) -> Format:
     pattern = ("" if clean else _TIME) + _pattern(left, names, cut == len(tokens))
     tail = None if cut == len(tokens) else re.compile(_pattern(right, names, True) or r"\Z", re.DOTALL)
     brackets = "".join(literal for literal, _ in left).count("] [")
-    fields = frozenset(codes) | (frozenset() if clean else {"time"})
-    return Format(re.compile(pattern, re.DOTALL), tail, right[0][0] if right else "", brackets, fields)
+    first = re.compile(pattern, re.DOTALL)
+    return Format(first, tail, right[0][0] if right else "", brackets, _order(first, tail))
+
+
+def _order(left: re.Pattern[str], right: re.Pattern[str] | None) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Of (left groups, right groups, text, "") to the fields of ``Line``; the last stands for what is missing."""
+    at = {name: group - 1 for name, group in left.groupindex.items()}
+    after = left.groups
+    if right is not None:
+        at.update((name, after + group - 1) for name, group in right.groupindex.items())
+        after += right.groups
+    at.update({"text": after, "time_text": at.get("time", after + 1)})
+    return itemgetter(*(at.get(name, after + 1) for name in Line._fields[:-1]))
 
 
 def _tokens(format: str) -> list[tuple[str, str]]:
@@ -175,22 +189,27 @@ def parse_line(raw: bytes, fmt: Format) -> Line | None:
     head = fmt.left.match(line)
     if head is None:
         return None
-    values = head.groupdict(default="")
     text = ""
+    rest: tuple[str, ...] = ()
     if fmt.right is not None:
-        found = _text_end(line, head.end(), values.get("octets", ""), values.get("coding", ""), fmt)
+        found = _text_end(line, head, fmt)
         if found is None:
             return None
-        text = line[head.end() : found.start()]
-        values.update(found.groupdict(default=""))
+        text, rest = line[head.end() : found.start()], found.groups("")
+    values = fmt.order((*head.groups(""), *rest, text, ""))
+    if not line.isascii():
+        values = tuple(map(_decoded, values))
     doubtful = bool(fmt.brackets) and line.count("] [", 0, head.end()) > fmt.brackets
-    return _line(values, text, doubtful, line.isascii())
+    return _line(values, doubtful)
 
 
-def _text_end(line: str, start: int, octets: str, coding: str, fmt: Format) -> re.Match[str] | None:
+def _text_end(line: str, head: re.Match[str], fmt: Format) -> re.Match[str] | None:
     """The part after the text: behind as many bytes as the line names, else the last place it can stand."""
     if fmt.right is None:
         return None
+    start, names = head.end(), fmt.left.groupindex
+    octets = head["octets"] if "octets" in names else ""
+    coding = head["coding"] if "coding" in names else ""
     if octets.isdigit() and len(octets) < 10:
         length = int(octets)
         hexadecimal = coding.isdigit() and int(coding[:3]) in _HEX_CODINGS
@@ -209,38 +228,15 @@ def _text_end(line: str, start: int, octets: str, coding: str, fmt: Format) -> r
     return None
 
 
-def _line(values: dict[str, str], text: str, doubtful: bool, ascii_only: bool) -> Line:
-    fields = values if ascii_only else {name: _decoded(value) for name, value in values.items()}
-    return Line(
-        fields.get("event", ""),
-        fields.get("time", ""),
-        fields.get("smsc", ""),
-        fields.get("service", ""),
-        fields.get("account", ""),
-        fields.get("binfo", ""),
-        fields.get("fid", ""),
-        fields.get("meta", ""),
-        fields.get("sender", ""),
-        fields.get("recipient", ""),
-        _number(fields.get("coding")),
-        _number(fields.get("mask")),
-        _number(fields.get("octets")),
-        text if ascii_only else _decoded(text),
-        fields.get("udh", ""),
-        fields.get("created_text", ""),
-        _number(fields.get("created_s")),
-        fields.get("url", ""),
-        fields.get("uuid", ""),
-        fields.get("box", ""),
-        doubtful,
-    )
+def _line(values: tuple[str, ...], doubtful: bool) -> Line:
+    """The numbers among the fields as numbers."""
+    coding, mask, octets, created_s = (_number(values[at]) for at in (10, 11, 12, 16))
+    return Line._make((*values[:10], coding, mask, octets, *values[13:16], created_s, *values[17:], doubtful))
 
 
-def _number(value: str | None) -> int | None:
+def _number(value: str) -> int | None:
     """A number of at most 15 digits; -1 and the like are Kannel's "not set"."""
-    if not value or len(value) > 15 or not value.isdigit():
-        return None
-    return int(value)
+    return int(value) if value.isdigit() and len(value) < 16 else None
 
 
 def _decoded(value: str) -> str:

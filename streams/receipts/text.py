@@ -12,11 +12,16 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
-_KEY = re.compile(
-    r"(?<![A-Za-z0-9])(msgid|id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):", re.IGNORECASE
+_KEY = re.compile(r"(?<![A-Za-z0-9])(msgid|id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):", re.IGNORECASE)
+_USUAL = re.compile(
+    r"id:(\S+) sub:(\S*) dlvrd:(\S*) submit date:(\S*) done date:(\S*) stat:(\S*) err:([^\s\0]*)"
+    r"(?: [Tt]ext:(.*))?[\s\0]*\Z",
+    re.DOTALL,
 )
+"""The form of the specification, which most are in; read at once. Gives the same as reading key by key."""
 _VALUE = re.compile(r"[ \t]*([^\s\0]*)")
 _DIGITS = re.compile(r"[0-9]+")
 _MINUTE_MS = 60_000
@@ -42,6 +47,10 @@ EMPTY = ReceiptText(None, None, None, None, None, None, None, None)
 
 def parse_receipt(body: str) -> ReceiptText:
     """Read a receipt's text. The first of equal keys counts; a body that is no receipt gives ``EMPTY``."""
+    usual = _USUAL.match(body)
+    if usual is not None:
+        written = ReceiptText._make(usual.groups())
+        return written._replace(text=written.text.strip(" \t\r\n\0")) if written.text else written
     if "+stat:" in body and " " not in body.partition("+stat:")[0]:
         body = body.replace("+", " ")  # relayed over HTTP and still encoded
     found: dict[str, str] = {}
@@ -122,6 +131,7 @@ def _absolute(value: str) -> Moment | None:
     return Moment(moment.ms + int(value[12]) * 100 - (offset if value[15] == "+" else -offset), True)
 
 
+@lru_cache(maxsize=8192)
 def _moment(digits: str) -> Moment | None:
     """YYYYMMDDhhmmss; None where there is no such time."""
     year, month, day, hour, minute, second = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 HORIZON_MS = 10 * 60 * 1_000
 """How far ahead of stream time the calendar in memory reaches."""
@@ -37,3 +38,8 @@ class Calendar:
             found.extend(key for due_ms, key in noted if due_ms <= now_ms)
             noted[:] = [entry for entry in noted if entry[0] > now_ms]
         return found
+
+    def entries(self) -> Iterator[tuple[int, str]]:
+        """Yield (due_ms, key) of everything that is noted."""
+        for noted in self._slots.values():
+            yield from noted

@@ -22,6 +22,8 @@ from streams.correlator.streamtime import StreamTime
 _SEGMENT = b"s"
 _META = b"m"
 _MOST_IN_SEGMENT = 2_000
+_MOST_BYTES = 900_000
+"""A record must stay below ``message.max.bytes`` (1,000,000 in clients, a little more in brokers)."""
 _SOON_MS = 15 * 60_000
 _DAYS_MS = 3 * 24 * 3_600_000
 
@@ -60,17 +62,24 @@ class Segments:
             groups[0 if ahead < _SOON_MS else 1 if ahead < _DAYS_MS else 2].append(message)
         for group in groups:
             for start in range(0, len(group), _MOST_IN_SEGMENT):
-                yield self._segment(group[start : start + _MOST_IN_SEGMENT])
+                yield from self._segment(group[start : start + _MOST_IN_SEGMENT])
         while self._alive and self._alive[0][0] <= now:
             yield _segment_key(heapq.heappop(self._alive)[1]), None
         yield _META, _encode((PACKED_FORMAT, now, time.newest, self.next))
 
-    def _segment(self, messages: list[Message]) -> Record:
+    def _segment(self, messages: list[Message]) -> Iterator[Record]:
+        """Yield messages as a segment, or as several where one would be too large a record."""
         until = max(message.due_ms for message in messages)
+        value = _encode((PACKED_FORMAT, until, [m.pack() for m in messages]))
+        if len(value) > _MOST_BYTES and len(messages) > 1:
+            half = len(messages) // 2
+            yield from self._segment(messages[:half])
+            yield from self._segment(messages[half:])
+            return
         number = self.next
         self.next += 1
         heapq.heappush(self._alive, (until, number))
-        return _segment_key(number), _encode((PACKED_FORMAT, until, [m.pack() for m in messages]))
+        yield _segment_key(number), value
 
     def restore(self, key: bytes, value: bytes | None) -> list[Message] | Position | None:
         """Take in a record of the changelog: the messages of a segment, or the position, or a tombstone."""

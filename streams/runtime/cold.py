@@ -1,14 +1,17 @@
 """Messages on disk: an LMDB file per partition, a local copy of what the changelog holds anyway.
 
 It is never the truth: after a crash it is thrown away and read anew from the changelog. Only a clean close leaves a
-checkpoint, with the changelog offset up to which it holds.
+checkpoint beside it, with the changelog offset up to which it holds. Opening the store takes the checkpoint away, so
+that it never stands beside what was written after it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from streams.correlator.message import PACKED_FORMAT, Message
 
 _MAP_BYTES = 1 << 40
 _LONGEST_KEY = 480
-_CHECKPOINT = b"\x00checkpoint"
+_CHECKPOINT = "checkpoint"
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 
@@ -28,17 +31,17 @@ class ColdStore:
     """Packed messages by key, and those keys by when they are due."""
 
     def __init__(self, path: Path, keep: bool) -> None:
-        """Open the store at `path`; without `keep` whatever is there is thrown away first."""
+        """Open the store at `path`; without `keep`, or without a checkpoint, what is there is thrown away first."""
         self._path = path
-        if not keep:
+        self.checkpoint: Any | None = _take_checkpoint(path) if keep else None
+        if self.checkpoint is None:
             shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True, exist_ok=True)
         self._env = lmdb.open(
-            str(path), map_size=_MAP_BYTES, max_dbs=3, sync=False, metasync=False, lock=False, writemap=False
+            str(path), map_size=_MAP_BYTES, max_dbs=2, sync=False, metasync=False, lock=False, writemap=False
         )
         self._messages = self._env.open_db(b"messages")
         self._due = self._env.open_db(b"due")
-        self._meta = self._env.open_db(b"meta")
         self._txn = self._env.begin(write=True)
         self.count: int = self._txn.stat(self._messages)["entries"]
 
@@ -74,28 +77,54 @@ class ColdStore:
         self._txn = self._env.begin(write=True)
         self.count = self._txn.stat(self._messages)["entries"]
 
-    def take_checkpoint(self) -> Any | None:
-        """Return the note a clean close left, once: it does not hold any more when this store is written to."""
-        data = self._txn.get(_CHECKPOINT, db=self._meta)
-        self._txn.delete(_CHECKPOINT, db=self._meta)
-        self._txn.commit()
-        self._env.sync(True)
-        self._txn = self._env.begin(write=True)
-        if data is None:
-            return None
-        kind, note = _decode(data)
-        return note if kind == PACKED_FORMAT else None
+    def note_due(self, entries: Iterable[tuple[int, str]]) -> None:
+        """Note keys by when they are due; a note that does not hold any more does no harm."""
+        for due_ms, key in entries:
+            self._txn.put(due_ms.to_bytes(8, "big") + _name(key), key.encode(), db=self._due)
 
     def close(self, checkpoint: Any | None = None) -> None:
         """Close the file; `checkpoint` is the note that makes it usable again."""
-        if checkpoint is not None:
-            self._txn.put(_CHECKPOINT, _encode((PACKED_FORMAT, checkpoint)), db=self._meta)
         self._txn.commit()
         if checkpoint is not None:
             self._env.sync(True)
         self._env.close()
         if checkpoint is None:
             shutil.rmtree(self._path, ignore_errors=True)
+        else:
+            _leave_checkpoint(self._path, checkpoint)
+
+
+def _take_checkpoint(path: Path) -> Any | None:
+    """Return the note that a clean close left, once; None where there is none that this version can use."""
+    file = path / _CHECKPOINT
+    try:
+        kind, note = _decode(file.read_bytes())
+    except (OSError, ValueError, msgspec.DecodeError):
+        return None
+    file.unlink()
+    _sync_folder(path)
+    return note if kind == PACKED_FORMAT else None
+
+
+def _leave_checkpoint(path: Path, note: Any) -> None:
+    """Write the note as a whole or not at all."""
+    fresh = path / f"{_CHECKPOINT}.new"
+    with fresh.open("wb") as file:
+        file.write(_encode((PACKED_FORMAT, note)))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path / _CHECKPOINT)
+    _sync_folder(path)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make sure that the folder's entries are on disk, on systems that can."""
+    with suppress(OSError):
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _name(key: str) -> bytes:

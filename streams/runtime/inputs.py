@@ -36,11 +36,10 @@ class Input:
         self.paused = True
         self.next_offset: int | None = None
 
-    def read(self, event_ms: int, offset: int, what: Event | DeadLetter) -> None:
-        """Take in a record."""
-        self.waiting.append((event_ms, offset, what))
-        if event_ms > self.newest_read_ms:
-            self.newest_read_ms = event_ms
+    def read(self, entries: list[Entry]) -> None:
+        """Take in records, in the order of their offsets."""
+        self.waiting.extend(entries)
+        self.newest_read_ms = max(self.newest_read_ms, max(entry[0] for entry in entries))
         self.at_end = False
 
 

@@ -8,8 +8,17 @@ from typing import Any
 from streams.codec.avro import Decoder
 from streams.codec.checks import TIME_FIELD, clamp, decode_events
 from streams.codec.schemas import Registry
-from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE, DeadLetter
-from streams.runtime.inputs import Input
+from streams.events import (
+    DELIVERY_REPORT,
+    SUBMIT,
+    SUBMIT_RESPONSE,
+    DeadLetter,
+    DeliveryReport,
+    Event,
+    Submit,
+    SubmitResponse,
+)
+from streams.runtime.inputs import Entry, Input
 
 KafkaMessage = Any
 """A consumed record. (The client's own type says "or None" of what a record without error always has.)"""
@@ -21,6 +30,12 @@ FUTURE_MS = 5 * 60 * 1_000
 """A record dated in the future counts at most as its Kafka timestamp plus this."""
 
 
+_TIME_PLACE = [
+    record._fields.index(TIME_FIELD[topic])
+    for topic, record in zip(INPUT_TOPICS, (Submit, SubmitResponse, DeliveryReport), strict=True)
+]
+
+
 class Reader:
     """Decodes what was consumed of the input topics and hands it to the inputs it belongs to."""
 
@@ -29,38 +44,40 @@ class Reader:
         self._decoders = [Decoder(topic, registry) for topic in INPUT_TOPICS]
         self._source = source
         self.clock_skew = 0
+        self.last_bad: DeadLetter | None = None
 
-    def read(
-        self,
-        which: int,
-        messages: Sequence[KafkaMessage],
-        input_of: Callable[[int], Input],
-    ) -> tuple[int, int]:
+    def read(self, which: int, messages: Sequence[KafkaMessage], input_of: Callable[[int], Input]) -> tuple[int, int]:
         """Hand the messages of one input topic on; return how many records and how many unusable ones."""
-        values = [message.value() for message in messages]
-        events, good, bad = decode_events(self._decoders[which], values)
-        field = events[0]._fields.index(TIME_FIELD[INPUT_TOPICS[which]]) if events else 0
-        dead = {entry.position: entry for entry in bad}
-        kept = iter(events)
-        inputs: dict[int, Input] = {}
-        for position, message in enumerate(messages):
+        events, _, bad = decode_events(self._decoders[which], [message.value() for message in messages])
+        place = _TIME_PLACE[which]
+        times: list[int] = [event[place] for event in events]  # type: ignore[misc]
+        stamps = [message.timestamp()[1] for message in messages]
+        found: list[Event | DeadLetter] = list(events)
+        for position, reason, detail in bad:  # in order: each goes to the place it had
+            found.insert(position, self._dead_letter(which, messages[position], reason, detail))
+            times.insert(position, 0)
+        if times and max(times) > min(stamps) + FUTURE_MS:
+            self._clamp(found, times, stamps)
+        by_partition: dict[int, list[Entry]] = {}
+        entries_in_order = zip(times, [message.offset() for message in messages], found, strict=True)
+        for message, entry in zip(messages, entries_in_order, strict=True):
             number = message.partition()
-            target = inputs.get(number)
-            if target is None:
-                target = inputs[number] = input_of(number)
-            if dead and position in dead:
-                entry = dead[position]
-                target.read(0, message.offset(), self._dead_letter(which, message, entry.reason, entry.detail))
-                continue
-            event = next(kept)
-            event_ms: int = event[field]  # type: ignore[assignment]
-            latest = message.timestamp()[1] + FUTURE_MS
-            if event_ms > latest > FUTURE_MS:
-                event = clamp(event, latest)
-                event_ms = latest
-                self.clock_skew += 1
-            target.read(event_ms, message.offset(), event)
+            entries = by_partition.get(number)
+            if entries is None:
+                entries = by_partition[number] = []
+            entries.append(entry)
+        for number, entries in by_partition.items():
+            input_of(number).read(entries)
         return len(events), len(bad)
+
+    def _clamp(self, found: list[Event | DeadLetter], times: list[int], stamps: Sequence[int]) -> None:
+        """Date records that lie in the future as their Kafka timestamp plus `FUTURE_MS`."""
+        for position, (what, stamp) in enumerate(zip(found, stamps, strict=True)):
+            latest = stamp + FUTURE_MS
+            if times[position] > latest > FUTURE_MS and not isinstance(what, DeadLetter):
+                found[position] = clamp(what, latest)
+                times[position] = latest
+                self.clock_skew += 1
 
     def _dead_letter(self, which: int, message: KafkaMessage, reason: str, detail: str) -> DeadLetter:
         return DeadLetter(

@@ -25,7 +25,7 @@ class DiskStore:
         self._calendar = Calendar()
         self._horizon_ms = 0
         self._cold = ColdStore(path, keep)
-        self.checkpoint: Any | None = self._cold.take_checkpoint() if keep else None
+        self.checkpoint: Any | None = self._cold.checkpoint
 
     def get(self, key: str) -> Message | None:
         """Return the message, or None."""
@@ -90,4 +90,6 @@ class DiskStore:
         """Close; with a note to come back to, everything is on disk afterwards, else nothing is."""
         if checkpoint is not None:
             self._cold.write(self.messages.values(), 0)
+            # Those on disk that are due soon were struck out there when the calendar in memory took them over.
+            self._cold.note_due(self._calendar.entries())
         self._cold.close(checkpoint)

@@ -24,15 +24,20 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
 from streams.correlator.step import Delta
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, DeadLetter
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT
 from streams.kafka.client import consumer_options, producer_options
+from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError, patiently, raise_for
+from streams.runtime.garbage import Housekeeping
 from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
 from streams.runtime.output import CHANGELOG, Output
 from streams.runtime.partition import Partition
 from streams.runtime.reading import INPUT_TOPICS, KafkaMessage, Reader
 from streams.runtime.restore import Restorer
 from streams.runtime.stats import Stats
+from streams.runtime.transaction import CALL_S, Transactions, Work
 from streams.settings import Settings
+
+__all__ = ["CorrelateWorker", "FencedError", "TooManyDeadLettersError", "TopicsError"]
 
 log = logging.getLogger("sms-streams.correlate")
 
@@ -40,19 +45,6 @@ IDLE_LAG_MS = 2_000
 """How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
 _FEW_RECORDS = 1_000
 _PREFETCH = 50_000
-_OFFSETS_TIMEOUT_S = 60.0
-
-
-class FencedError(RuntimeError):
-    """Another worker has taken this one's place."""
-
-
-class TopicsError(RuntimeError):
-    """The topics are not as they must be; the message says what to do."""
-
-
-class TooManyDeadLettersError(RuntimeError):
-    """More of the input is unusable than configured: something is wrong upstream."""
 
 
 class CorrelateWorker:
@@ -78,31 +70,43 @@ class CorrelateWorker:
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
         self._producer = Producer(producer_options(settings.kafka, transactional_id=f"{self._group}-{instance}"))
-        self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG)
+        self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG, self._stopping)
         self._reader = Reader(registry, "correlate")
-        self._output = Output(self._producer, registry, settings.topic_prefix)
+        output = Output(self._producer, registry, settings.topic_prefix)
+        self._transactions = Transactions(self._producer, output, self._topics, self._stopping)
         self._partitions: dict[int, Partition] = {}
         self._metadata: object = None
         self._rebalances = 0
         self._state_is_committed = True
+        self._housekeeping = Housekeeping()
+        self._stop = Flag()
         self.stats = Stats()
 
     def run(self, stop: Flag) -> None:
         """Work until `stop` is set (or `FencedError`, `TooManyDeadLettersError`, a fatal Kafka error)."""
-        self._check_topics()
-        self._producer.init_transactions(_OFFSETS_TIMEOUT_S)
-        self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._stop = stop
         try:
+            self.start()
             while not stop.is_set():
                 self.once()
         finally:
             self.close()
 
+    def start(self) -> None:
+        """Take this worker's name and join the group."""
+        self._check_topics()
+        self._transactions.start()
+        self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def _stopping(self) -> bool:
+        return self._stop.is_set()
+
     def _check_topics(self) -> None:
         """Make sure that the topics are there and have the same number of partitions."""
-        known = self._producer.list_topics(timeout=_OFFSETS_TIMEOUT_S).topics
-        wanted = [*self._topics, *(self._settings.topic_prefix + t for t in (MESSAGE_STATUS, CHANGELOG))]
-        missing = [t for t in wanted + [self._settings.topic_prefix + DEAD_LETTER] if t not in known]
+        known = patiently("topics", self._stopping, self._producer.list_topics, None, CALL_S).topics
+        prefix = self._settings.topic_prefix
+        wanted = [*self._topics, prefix + MESSAGE_STATUS, prefix + CHANGELOG]
+        missing = [t for t in (*wanted, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT) if t not in known]
         if missing:
             raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
         counts = {topic: len(known[topic].partitions) for topic in wanted}
@@ -136,8 +140,8 @@ class CorrelateWorker:
                 by_topic[message.topic()].append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 ends.append(message)
-            elif not error.retriable():
-                raise KafkaException(error)
+            else:
+                raise_for(error)
         for which, topic in enumerate(self._topics):
             if by_topic[topic]:
                 good, bad = self._reader.read(which, by_topic[topic], self._inputs_of(which))
@@ -160,31 +164,34 @@ class CorrelateWorker:
 
     def _check_dead_letters(self) -> None:
         share = self._settings.correlate.dead_letter_share
-        if self.stats.records >= _FEW_RECORDS and self.stats.dead_letters > share * self.stats.records:
+        last = self._reader.last_bad
+        if last and self.stats.records >= _FEW_RECORDS and self.stats.dead_letters > share * self.stats.records:
             raise TooManyDeadLettersError(
                 f"{self.stats.dead_letters} of {self.stats.records} records could not be used, more than "
-                f"correlate.dead_letter_share = {share}. Look at the reasons in the topic sms.dead-letter, mend what "
-                "writes these records (or raise the setting), then start again: nothing after the last commit was kept"
+                f"correlate.dead_letter_share = {share}. The last one, at offset {last.offset} of {last.topic}, "
+                f"partition {last.partition}: {last.reason}, {last.detail}. Mend what writes these records (or raise "
+                "the setting), then start again: it goes on where it last committed, so none is lost"
             )
 
     # ---- 2. to 6.: one transaction -----------------------------------------------------------------------------
 
     def _batch(self) -> None:
         idle_until = now_ms() - IDLE_LAG_MS
-        work: list[tuple[Partition, Delta, list[DeadLetter]]] = []
+        work: list[Work] = []
         self._state_is_committed = False
         for partition in self._partitions.values():
             if partition.restored:
                 delta, dead = partition.work(idle_until)
                 if delta.events or delta.changed or delta.dropped or dead:
-                    work.append((partition, delta, dead))
+                    work.append(Work(partition, delta, dead))
         if not work:
             self._state_is_committed = True
+            self._housekeeping.idle()
             return
         try:
-            self._transaction(work)
+            self._transactions.commit(work, self._metadata)
         except KafkaException as error:
-            self._failed(error)
+            self._redo(error)
             return
         self._state_is_committed = True
         for partition, delta, _ in work:
@@ -192,36 +199,10 @@ class CorrelateWorker:
             self._count(partition, delta)
         self.stats.transactions += 1
 
-    def _transaction(self, work: list[tuple[Partition, Delta, list[DeadLetter]]]) -> None:
-        self._producer.begin_transaction()
-        offsets = []
-        for partition, delta, dead in work:
-            self._output.delta(partition.number, delta)
-            self._output.dead_letters(dead)
-            self._output.changelog(partition.number, partition.changelog(delta))
-            for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
-                if source.next_offset is not None:
-                    offsets.append(TopicPartition(topic, partition.number, source.next_offset))
-        if offsets:
-            self._producer.send_offsets_to_transaction(offsets, self._metadata, _OFFSETS_TIMEOUT_S)
-        while True:
-            try:
-                return self._producer.commit_transaction(_OFFSETS_TIMEOUT_S)
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-                log.warning("commit is tried again: %s", error.args[0])
-
-    def _failed(self, error: KafkaException) -> None:
+    def _redo(self, error: KafkaException) -> None:
         """Abort, drop the result, and take the partitions up again from what is committed."""
-        cause = error.args[0]
-        if cause.fatal() or cause.code() == KafkaError._FENCED:
-            raise FencedError(
-                "another worker runs under the same instance name and has taken over; this one stops"
-            ) from error
-        log.warning("the transaction is aborted, its batch will be done again: %s", cause)
+        self._transactions.abort(error)
         self.stats.aborts += 1
-        self._producer.abort_transaction(_OFFSETS_TIMEOUT_S)
         numbers = list(self._partitions)
         self._drop_all(keep=False)
         self._take_over(numbers, seek=True)
@@ -266,10 +247,9 @@ class CorrelateWorker:
     def _take_over(self, numbers: list[int], seek: bool) -> None:
         """Start on partitions from their committed offsets; they are read once their state is restored."""
         wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics]
-        committed = self._consumer.committed(wanted, _OFFSETS_TIMEOUT_S) if wanted else []
+        committed = patiently("offsets", self._stopping, self._committed, wanted)
+        known = {(tp.topic, tp.partition): tp.offset for tp in committed if tp.offset >= 0}
         for tp in committed:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
             if tp.offset < 0:
                 tp.offset = OFFSET_BEGINNING
         if not seek:
@@ -277,10 +257,20 @@ class CorrelateWorker:
         self._consumer.pause(committed)
         most = max(1_000, self._settings.correlate.hot_messages // max(1, len(numbers)))
         for number in numbers:
-            self._partitions[number] = Partition(number, self._rules, self._state_dir, most)
+            partition = self._partitions[number] = Partition(number, self._rules, self._state_dir, most)
+            for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
+                source.next_offset = known.get((topic, number))
         if seek:
             for tp in committed:
                 self._consumer.seek(tp)
+
+    def _committed(self, wanted: list[TopicPartition]) -> list[TopicPartition]:
+        """Fetch committed offsets; waits out the open transaction of a worker that died."""
+        found = self._consumer.committed(wanted, CALL_S) if wanted else []
+        for tp in found:
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+        return found
 
     def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
         self._drop_all(keep=True)

@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from streams.kafka import topic_admin
+from streams.kafka.client import Options
 
 _SCRIPT = Path(__file__).parents[2] / "deploy" / "kafka" / "kafka"
 _START_S = 600  # the first time it fetches some 150 MB of jars
@@ -116,7 +117,7 @@ def names(request: pytest.FixtureRequest) -> Names:
 @pytest.fixture
 def make_topics(kafka: str, names: Names) -> Iterator[Callable[..., str]]:
     """Call it with a number of partitions: makes all topics of the system under this test's prefix, returns that."""
-    options = {"bootstrap.servers": kafka}
+    options: Options = {"bootstrap.servers": kafka}
     made: list[str] = []
 
     def make(partitions: int = 4) -> str:

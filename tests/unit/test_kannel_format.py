@@ -70,7 +70,9 @@ def test_names_in_utf_8_are_read_and_other_bytes_do_no_harm() -> None:
 
 
 def test_older_versions_have_fewer_fields() -> None:
-    raw = b"2017-08-09 11:51:17 Sent SMS [SMSC:s] [SVC:n] [from:f] [to:t] [flags:0:1:0:0:0] [msg:2:hi] [udh:0:]"
+    raw = (
+        b"2017-08-09 11:51:17 Sent SMS [SMSC:s] [SVC:n] [from:f] [to:t] [flags:0:1:0:0:0] [msg:2:hi] [udh:0:]"
+    )
     line = parse_line(raw, compile_format(DEFAULT_FORMATS[-1]))
     assert line is not None
     assert (line.smsc, line.sender, line.text) == ("s", "f", "hi")
@@ -80,7 +82,12 @@ def test_a_custom_format_without_time_before_the_line() -> None:
     fmt = compile_format("%T %l %i %F %p>%P %d %L:%b", clean=True)
     line = parse_line(b"1795364534 Receive DLR ALPHA 77 38100>+346 1 11:stat:a 1 2:", fmt)
     assert line is not None
-    assert (line.event, line.created_s, line.smsc, line.sender) == ("Receive DLR", 1795364534, "ALPHA", "38100")
+    assert (line.event, line.created_s, line.smsc, line.sender) == (
+        "Receive DLR",
+        1795364534,
+        "ALPHA",
+        "38100",
+    )
     assert (line.recipient, line.mask, line.text) == ("+346", 1, "stat:a 1 2:")
 
 

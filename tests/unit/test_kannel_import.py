@@ -64,14 +64,23 @@ def reports(events: list[ImportedEvent]) -> list[tuple[str, str]]:
 
 
 def answers(events: list[ImportedEvent]) -> list[tuple[str, int | None, str]]:
-    return [(event.message_id, event.part, event.code) for event in events if isinstance(event, SubmitResponse)]
+    return [
+        (event.message_id, event.part, event.code) for event in events if isinstance(event, SubmitResponse)
+    ]
 
 
 def test_an_accepted_message_is_a_submit_and_an_answer_at_the_time_of_the_answer() -> None:
-    events, summary = run([line("Sent SMS", "77", meta="?smpp?campaign_ref=xmas&")], Options(campaign="meta:campaign_ref"))
+    events, summary = run(
+        [line("Sent SMS", "77", meta="?smpp?campaign_ref=xmas&")], Options(campaign="meta:campaign_ref")
+    )
     submit, answer = events
     assert isinstance(submit, Submit)
-    assert (submit.account, submit.message_id, submit.provider, submit.campaign) == ("web", "ALPHA:77", "ALPHA", "xmas")
+    assert (submit.account, submit.message_id, submit.provider, submit.campaign) == (
+        "web",
+        "ALPHA:77",
+        "ALPHA",
+        "xmas",
+    )
     assert (submit.submitted_at_ms, submit.created_at_ms, submit.encoding) == (NOON_MS, None, "gsm7")
     assert answer == SubmitResponse("web", "ALPHA:77", 1, None, NOON_MS, "ALPHA", "0", "77", "")
     assert summary.not_known["submit_time"] == 1
@@ -150,7 +159,9 @@ def test_the_form_that_an_smsc_always_used_decides_between_two_meanings() -> Non
             lost(str(0xA0 + at), sender=f"+3461111111{at}"),
         )
     ]
-    events, _ = run([*known, line("Sent SMS", "16"), line("Sent SMS", "10", at="12:00:01"), lost("16", at="12:00:02")])
+    events, _ = run(
+        [*known, line("Sent SMS", "16"), line("Sent SMS", "10", at="12:00:01"), lost("16", at="12:00:02")]
+    )
     assert reports(events)[-1] == ("ALPHA:10", "DELIVRD")
 
 
@@ -189,7 +200,12 @@ def test_the_command_status_is_in_the_line_behind_a_refusal() -> None:
         line("Receive DLR", mask=16, msg="NACK/no SMSC", to="+34600000007"),
     ]
     events, summary = run(lines)
-    assert [code for _, _, code in answers(events)] == ["0", "0x00000058", "KANNEL_REJECTED", "KANNEL_NO_SMSC"]
+    assert [code for _, _, code in answers(events)] == [
+        "0",
+        "0x00000058",
+        "KANNEL_REJECTED",
+        "KANNEL_NO_SMSC",
+    ]
     assert summary.not_known["code"] == 2
 
 
@@ -364,7 +380,15 @@ def test_the_summary_is_said_in_words() -> None:
 
 FIELDS = st.sampled_from(["", "7", "77", "a", "9223372036854775807", "0x1F", "12-a", "] [FID:", "id:7 stat:"])
 EVENTS = st.sampled_from(
-    ["Sent SMS", "REJECTED Send SMS", "DISCARDED SMS", "Receive DLR", "FAILED Receive DLR", "Receive SMS", "What"]
+    [
+        "Sent SMS",
+        "REJECTED Send SMS",
+        "DISCARDED SMS",
+        "Receive DLR",
+        "FAILED Receive DLR",
+        "Receive SMS",
+        "What",
+    ]
 )
 
 
