@@ -9,11 +9,14 @@ import dataclasses
 import gzip
 import json
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import IO, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.events import (
     DELIVERY_REPORT,
@@ -96,7 +99,7 @@ def import_kannel(
         if follow and last and path != "-":
             run.follow(follow_lines(path, stop))
             return run.importer.summary
-        run.read(path, stop)
+        run.read(path, stop, at_once=follow)
     run.finish()
     return run.importer.summary
 
@@ -113,11 +116,13 @@ class _Run:
         """The next file: its lines count from 1."""
         self.importer.source, self._line = name, 0
 
-    def read(self, path: str, stop: Callable[[], bool]) -> None:
-        """All of one file."""
+    def read(self, path: str, stop: Callable[[], bool], at_once: bool = False) -> None:
+        """All of one file. ``at_once``: pass events on line by line, for a pipe that others wait on."""
         with open_log(path) as file:
             for raw in iter(lambda: file.readline(_LONGEST), b""):
                 self.line(raw)
+                if at_once:
+                    self.flush()
                 if not self._line % _BATCH and stop():
                     break
 
@@ -156,6 +161,31 @@ class _Run:
         events, _ = self.importer.finish()
         self._events += events
         self.flush()
+
+
+def read_zone(name: str) -> tzinfo:
+    """A time zone as people write it: ``Europe/Madrid``, ``UTC``, ``+02:00``."""
+    offset = re.fullmatch(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])", name)
+    if offset is not None:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no time zone: give a name like Europe/Madrid or an offset like +02:00"
+        ) from None
+
+
+def read_pairs(items: Iterable[str]) -> dict[str, str]:
+    """``SMSC=VALUE`` options as a map."""
+    pairs = {}
+    for item in items:
+        name, equals, value = item.rpartition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{item!r} must be SMSC=VALUE")
+        pairs[name] = value
+    return pairs
 
 
 def open_log(path: str) -> BinaryIO:

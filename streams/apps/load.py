@@ -182,7 +182,7 @@ class LoadWorker:
             for lane in self._lanes.values()
             if (plan := lane.due(now, Limits(limits.rows, limits.size, seconds)))
         ]
-        if not due or not self._reachable() or not self._plan(due):
+        if not self._reachable(nothing_due=not due) or not due or not self._plan(due):
             return
         done = []
         try:
@@ -242,9 +242,9 @@ class LoadWorker:
 
     # ---- when ClickHouse is away -----------------------------------------------------------------------------------
 
-    def _reachable(self) -> bool:
-        """Before the first insert, see that the tables are there."""
-        if self._checked:
+    def _reachable(self, nothing_due: bool) -> bool:
+        """Before the first insert, and when we wait with nothing to insert, see that the tables are there."""
+        if self._checked and not (self._outage.down and nothing_due):
             return True
         try:
             todo = pending(self._db)
@@ -254,6 +254,8 @@ class LoadWorker:
         if todo:
             raise DatabaseError(f"The tables in {self._db.name} are not up to date: run `sms-streams migrate` first")
         self._checked = True
+        if nothing_due:
+            self._up()
         return True
 
     def _down(self, error: DatabaseDown) -> None:

@@ -35,6 +35,7 @@ _EVENTS = (
 _FIRST_MS = 86_400_000
 """Earlier is no time at all: Kannel's "not set" is second -1."""
 
+_SMSBOX = (b" send-SMS request ", b" SMS HTTP-request ", b" SMS request sender:")
 _MO = ("Receive SMS", "DROPPED Received SMS")
 
 
@@ -90,6 +91,8 @@ class KannelImport:
             self.summary.lines["empty"] += 1
         elif raw.endswith((b"Log begins", b"Log ends")):
             self.summary.lines["Log begins, Log ends"] += 1
+        elif any(mark in raw for mark in _SMSBOX):
+            self.summary.lines["access log of smsbox"] += 1
         elif bearerbox.is_bearerbox(raw):
             self.summary.lines["main log of Kannel"] += 1
         else:

@@ -31,8 +31,10 @@ FUTURE_MS = 5 * 60 * 1_000
 
 
 _TIME_PLACE = [
-    record._fields.index(TIME_FIELD[topic])
-    for topic, record in zip(INPUT_TOPICS, (Submit, SubmitResponse, DeliveryReport), strict=True)
+    fields.index(TIME_FIELD[topic])
+    for topic, fields in zip(
+        INPUT_TOPICS, (Submit._fields, SubmitResponse._fields, DeliveryReport._fields), strict=True
+    )
 ]
 
 

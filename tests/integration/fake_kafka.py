@@ -17,7 +17,7 @@ AssignCallback = Callable[[Any, list[TopicPartition]], None]
 
 class Message:
     def __init__(self, place: Place, offset: int, timestamp_ms: int = 0, value: bytes | None = b"") -> None:
-        self._place, self._offset, self._timestamp_ms, self._value = place, offset, timestamp_ms, value
+        self.place, self._offset, self._timestamp_ms, self._value = place, offset, timestamp_ms, value
         self._error: KafkaError | None = None
 
     @classmethod
@@ -27,10 +27,10 @@ class Message:
         return message
 
     def topic(self) -> str:
-        return self._place[0]
+        return self.place[0]
 
     def partition(self) -> int:
-        return self._place[1]
+        return self.place[1]
 
     def offset(self) -> int:
         return self._offset

@@ -7,11 +7,12 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from streams.apps.import_kannel import follow_lines, import_kannel, ndjson_sink
+from streams.apps.import_kannel import follow_lines, import_kannel, ndjson_sink, read_pairs, read_zone
 from streams.events import Submit
 from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
 from tests.unit.test_kannel_import import line, lost
@@ -119,3 +120,22 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         import_kannel([str(tmp_path / "no.log")], lambda _: None, Options())
+
+
+@pytest.mark.parametrize(
+    ("name", "hours"), [("UTC", 0), ("+02:00", 2), ("-0330", -3.5), ("Asia/Kolkata", 5.5)]
+)
+def test_zones_as_people_write_them(name: str, hours: float) -> None:
+    assert read_zone(name).utcoffset(datetime(2026, 11, 22)) == timedelta(hours=hours)
+
+
+def test_what_is_no_option_is_said_to_be_none() -> None:
+    assert read_pairs(["A=B=hex-decimal"]) == {"A=B": "hex-decimal"}
+    with pytest.raises(ValueError, match="SMSC=VALUE"):
+        read_pairs(["hex-decimal"])
+    with pytest.raises(ValueError, match="no time zone"):
+        read_zone("Middle/Earth")
+    with pytest.raises(ValueError, match="hex-decimal"):
+        Options(ids={"A": "octal"})
+    with pytest.raises(ValueError, match="meta:KEY"):
+        Options(account="who")

@@ -1,0 +1,5 @@
+"""`import kannel`, `import jasmin`."""
+
+from __future__ import annotations
+
+COMMANDS = ()

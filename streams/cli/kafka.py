@@ -1,0 +1,5 @@
+"""`topics` and `simulate`."""
+
+from __future__ import annotations
+
+COMMANDS = ()

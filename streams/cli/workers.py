@@ -1,0 +1,51 @@
+"""`correlate` and `load`: one worker each, any number of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from streams.cli.context import Context, database_flags, database_options, open_tables, stop_flag
+
+
+@click.command()
+@click.option("--instance", help="Name of this worker: its own, and the same after a restart.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for local state (a copy of the changelog).")
+@click.option("--static-member", is_flag=True, help="Keep the partitions over a restart (group.instance.id).")
+@click.pass_obj
+def correlate(context: Context, instance: str | None, state_dir: Path | None, static_member: bool) -> None:
+    """Join the events: one correlate worker; start as many as you like."""
+    from streams.apps.correlate import run_correlate
+
+    state = None if state_dir is None else str(state_dir)
+    settings = context.settings(correlate={"instance": instance, "state_dir": state})
+    run_correlate(settings, stop_flag(), static_member)
+
+
+@click.command()
+@database_options
+@click.option("--instance", help="Keep the partitions over a restart, under this name (group.instance.id).")
+@click.pass_obj
+def load(context: Context, db: str | None, url: str | None, instance: str | None) -> None:
+    """Fill the tables: one load worker, from Kafka into ClickHouse; start as many as you like."""
+    from streams.apps.correlate import registry_of
+    from streams.apps.load import LoadWorker
+
+    settings = context.settings(clickhouse=database_flags(db, url), load={"instance": instance})
+    tables = open_tables(settings.clickhouse)
+    try:
+        worker = LoadWorker(
+            tables,
+            settings.kafka,
+            registry=registry_of(settings),
+            group=settings.topic_prefix + settings.load.group,
+            topic_prefix=settings.topic_prefix,
+            instance_id=settings.load.instance,
+        )
+        worker.run(stop_flag())
+    finally:
+        tables.close()
+
+
+COMMANDS = (correlate, load)
