@@ -60,9 +60,7 @@ _STATES = {"DELIVRD": 2, "EXPIRED": 3, "UNDELIV": 5, "ACCEPTD": 6, "UNKNOWN": 7,
 class Centre:
     """One listening port for one connection of Kannel."""
 
-    def __init__(
-        self, name: str, truth: IO[str], numbers: itertools.count[int], clock_hours: int = 0
-    ) -> None:
+    def __init__(self, name: str, truth: IO[str], numbers: itertools.count[int], clock_hours: int = 0) -> None:
         """``numbers`` counts submits over all connections; ``clock_hours`` shifts the dates in receipts."""
         self.name, self._truth, self._numbers, self._clock_hours = name, truth, numbers, clock_hours
         first, self._answer_form, self._receipt_form = IDS[name]
@@ -142,9 +140,7 @@ class Centre:
         await asyncio.sleep(delay)
         self._receipt(writer, record, stat, err, tlv)
 
-    def _receipt(
-        self, writer: asyncio.StreamWriter, record: dict[str, Any], stat: str, err: str, tlv: bool
-    ) -> None:
+    def _receipt(self, writer: asyncio.StreamWriter, record: dict[str, Any], stat: str, err: str, tlv: bool) -> None:
         at_ms = _now_ms()
         date = time.strftime("%y%m%d%H%M%S", time.gmtime(at_ms / 1000 + 3600 * self._clock_hours))
         delivered = "001" if stat == "DELIVRD" else "000"
@@ -166,9 +162,7 @@ class Centre:
     def write_truth(self) -> None:
         """One JSON object for each submit_sm."""
         for record in self.records:
-            self._truth.write(
-                json.dumps({k: v for k, v in record.items() if k != "_from"}, ensure_ascii=False) + "\n"
-            )
+            self._truth.write(json.dumps({k: v for k, v in record.items() if k != "_from"}, ensure_ascii=False) + "\n")
 
 
 def _send(writer: asyncio.StreamWriter, command: int, status: int, sequence: int, body: bytes) -> None:

@@ -172,9 +172,7 @@ def read_zone(name: str) -> tzinfo:
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is no time zone: give a name like Europe/Madrid or an offset like +02:00"
-        ) from None
+        raise ValueError(f"{name!r} is no time zone: give a name like Europe/Madrid or an offset like +02:00") from None
 
 
 def read_pairs(items: Iterable[str]) -> dict[str, str]:

@@ -195,8 +195,7 @@ class LoadWorker:
             self._down(error)
         else:
             self._up()
-        finally:
-            self._tick_off(done)
+        self._tick_off(done)
 
     def _plan(self, due: list[tuple[Lane, Plan]]) -> bool:
         """Commit the plans that are not committed yet; without that, nothing may be inserted."""

@@ -16,6 +16,8 @@ _HEX = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{8}")
 _DECIMAL = re.compile(r"[0-9]{1,20}")
 
 DEFAULT_DIALECT = "smpp"
+ANY_DIALECT = "any"
+"""The file with codes that mean the same whatever the provider's dialect: words that our own importers write."""
 
 
 class Catalog:
@@ -25,8 +27,9 @@ class Catalog:
         """Take the entries by dialect and the labels (English, French) by reason."""
         self.dialects = dialects
         self.reasons = reasons
-        self._answers = {name: _index(entries, "answer") for name, entries in dialects.items()}
-        self._reports = {name: _index(entries, "report") for name, entries in dialects.items()}
+        common = dialects.get(ANY_DIALECT, [])
+        self._answers = {name: _index([*common, *entries], "answer") for name, entries in dialects.items()}
+        self._reports = {name: _index([*common, *entries], "report") for name, entries in dialects.items()}
 
     def answer(self, dialect: str, code: str) -> AnswerOutcome:
         """Return what the code of an answer means; `UNKNOWN_ANSWER` where the catalog does not know it."""

@@ -32,6 +32,7 @@ _CODES = ("response_code", "report_code", "report_err")
 _NEW = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_ms", "received_at_ms")
 
 _MEMORY = 20_000
+_VERSIONS = 4096
 _LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
 _HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
@@ -113,52 +114,38 @@ class StatusEncoder:
         self._kind = _Piece(_KIND)
         self._price = _Piece(_PRICE)
         self._codes = _Piece(_CODES)
-        self._versions = [encode_long(version) for version in range(4096)]
+        self._versions = [encode_long(version) for version in range(_VERSIONS)]
 
     def encode_all(self, revisions: Iterable[tuple[Message, Verdict]]) -> list[bytes]:
         """Encode a batch of revisions, in order."""
-        return [self.encode(message, verdict) for message, verdict in revisions]
+        few_known, codes_known, versions, join = self._few.known, self._codes.known, self._versions, b"".join
+        values = []
+        for message, verdict in revisions:
+            attempt, submit, _, parts, *_, version, answer, report, _ = verdict
+            if message.tail_of is not submit or message.tail_parts != parts or attempt != submit.attempt:
+                self._fixed(message, verdict)
+            few = few_known.get(verdict[4:15]) or self._few.encode(verdict[4:15])
+            number = versions[version] if version < _VERSIONS else encode_long(version)
+            if answer is None:
+                response, provider_id, responded = "", "", b"\0"
+            else:
+                response, provider_id = answer.code, answer.provider_message_id
+                responded = b"\2" + encode_long(answer.responded_at_ms)
+            if report is None:
+                codes, reported = (response, "", ""), b"\0\0"
+            else:
+                codes, done_at = (response, report.code, report.err), report.done_at_ms
+                provider_id = provider_id or report.provider_message_id
+                done = b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2"
+                reported = done + encode_long(report.received_at_ms)
+            coded = codes_known.get(codes) or self._codes.encode(codes)
+            told = encode_string(provider_id) if provider_id else b"\0"
+            values.append(join((message.head, message.tail, few, number, coded, told, responded, reported)))
+        return values
 
     def encode(self, message: Message, verdict: Verdict) -> bytes:
         """Encode one revision."""
-        submit, version = verdict.submit, verdict.version
-        if message.tail_of is not submit or message.tail_parts != verdict.parts or verdict.attempt != submit.attempt:
-            self._fixed(message, verdict)
-        few = self._few.known.get(verdict[4:15]) or self._few.encode(verdict[4:15])
-        number = self._versions[version] if version < 4096 else encode_long(version)
-        answer, report = verdict.answer, verdict.report
-        if report is None:
-            if answer is None:
-                return b"".join((message.head, message.tail, few, number, b"\0\0\0\0\0\0\0"))
-            codes = (answer.code, "", "")
-            return b"".join(
-                (
-                    message.head,
-                    message.tail,
-                    few,
-                    number,
-                    self._codes.known.get(codes) or self._codes.encode(codes),
-                    encode_string(answer.provider_message_id),
-                    b"\2",
-                    encode_long(answer.responded_at_ms),
-                    b"\0\0",
-                )
-            )
-        done_at = report.done_at_ms
-        codes = ("" if answer is None else answer.code, report.code, report.err)
-        return b"".join(
-            (
-                message.head,
-                message.tail,
-                few,
-                number,
-                self._codes.known.get(codes) or self._codes.encode(codes),
-                encode_string((answer and answer.provider_message_id) or report.provider_message_id),
-                b"\0" if answer is None else b"\2" + encode_long(answer.responded_at_ms),
-                b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2",
-                encode_long(report.received_at_ms),
-            )
-        )
+        return self.encode_all([(message, verdict)])[0]
 
     def _fixed(self, message: Message, verdict: Verdict) -> None:
         """Encode what stays the same for the message and for the submit, and leave it with the message."""
@@ -185,5 +172,6 @@ class StatusEncoder:
                 encode_map(submit.attributes),
             )
         )
-        message.tail_of = submit
+        # A borrowed submit (of another attempt) is not remembered: the attempt it belongs to has another tail.
+        message.tail_of = submit if verdict.attempt == submit.attempt else None
         message.tail_parts = verdict.parts

@@ -76,18 +76,30 @@ class Correlator:
         before = self.time.now_ms
         times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
         times, bases = self.time.see(sources, times)
-        get = self.store.get
+        in_memory, get, rules = self.store.messages, self.store.get, self.rules
+        verdict: Verdict | None
+        event: Any
         for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
-            message = get(key)
+            message = in_memory.get(key) or get(key)
             if message is not None and message.due_ms <= now:
                 # What passed before this event comes first; an event dated exactly at a deadline precedes it.
                 message = self._pass_time(message, before if now == before else now - 1, delta)
-            if message is None:
-                message = Message(key, event[0], event[1])
-                self.store.put(message)
-            self._take(message, event, kind, now, base, delta)
             before = now
+            verdict = None
+            if message is None:
+                message = in_memory[key] = Message(key, event[0], event[1])
+                if kind is Submit:
+                    verdict = shortcuts.first_submit(message, event, rules, now)
+            elif message.stage and kind is not Submit:
+                if kind is SubmitResponse:
+                    verdict = shortcuts.first_answer(message, event, rules, now)
+                else:
+                    verdict = shortcuts.first_report(message, event, rules)
+            if verdict is None:
+                self._take(message, event, kind, now, base, delta)
+            else:
+                self._said(message, verdict, base, delta)
         delta.events += len(events)
         self._timers(delta)
         return delta
@@ -100,37 +112,25 @@ class Correlator:
         return delta
 
     def _take(self, message: Message, event: Any, kind: type, now: int, base_ms: int, delta: Delta) -> None:
-        """Add an event to a message and say what became of it."""
-        verdict: Verdict | None = None
+        """Add an event to a message, by the general rules, and say what became of it."""
         if kind is Submit:
-            first = not (message.submits or message.answers or message.reports)
             new = message.add_submit(event)
-            if first:
-                verdict = shortcuts.first_submit(message, event, self.rules, now)
-            elif new:
-                message.stage = GENERAL
         else:
             known: list[Any] = message.answers if kind is SubmitResponse else message.reports
             before = known.copy()
             new = message.add_answer(event) if kind is SubmitResponse else message.add_report(event)
             if new and len(known) == len(before):
                 new = self._earlier_copy(message, known, before, now)
+                message.stage = GENERAL
                 delta.changed[message.key] = message
-            elif new and message.stage:
-                if kind is SubmitResponse:
-                    verdict = shortcuts.first_answer(message, event, self.rules, now)
-                else:
-                    verdict = shortcuts.first_report(message, event, self.rules)
         if not new:
             delta.duplicates += 1
             return
-        if verdict is None:
-            verdict = evaluate(message, self.rules, now)
-        self._said(message, verdict, base_ms, delta)
+        message.stage = GENERAL
+        self._said(message, evaluate(message, self.rules, now), base_ms, delta)
 
     def _earlier_copy(self, message: Message, known: list[Any], before: list[Any], now: int) -> bool:
         """A copy dated earlier has replaced a known fact: tell whether that makes a difference to be said."""
-        message.stage = GENERAL
         after = known.copy()
         known[:] = before
         said = evaluate(message, self.rules, now)
@@ -143,27 +143,26 @@ class Correlator:
 
     def _said(self, message: Message, verdict: Verdict | None, base_ms: int, delta: Delta) -> None:
         """Put out a verdict, and note when the message is due next. `base_ms`: keeping counts from there."""
-        keeping = self.rules.keeping
-        deadline = None
-        drop_at = None
+        due = deadline = drop_at = None
         if verdict is None:
-            drop_at = base_ms + keeping.unmatched_ms
+            drop_at = base_ms + self.rules.keeping.unmatched_ms
         else:
             delta.revisions.append((message, verdict))
             message.version = verdict.version
-            deadline = verdict.deadline_ms
+            due = deadline = verdict.deadline_ms
             if verdict.settled:
+                keeping = self.rules.keeping
                 drop_at = base_ms + (keeping.derived_ms if verdict.derived else keeping.settled_ms)
-        if drop_at is not None and drop_at < message.longest_due_ms:
-            drop_at = message.longest_due_ms
+        longest = message.longest_due_ms
+        if drop_at is not None:
+            drop_at = max(drop_at, longest)
+            due = drop_at if due is None else min(due, drop_at)
+        elif due is None:
+            due = base_ms + REFRESH_MS
+        if due > longest:
+            message.longest_due_ms = due
         message.deadline_ms = deadline
         message.drop_at_ms = drop_at
-        if deadline is None:
-            due = base_ms + REFRESH_MS if drop_at is None else drop_at
-        else:
-            due = deadline if drop_at is None or deadline < drop_at else drop_at
-        if due > message.longest_due_ms:
-            message.longest_due_ms = due
         delta.changed[message.key] = message
         if due != message.due_ms:
             message.due_ms = due

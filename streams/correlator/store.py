@@ -11,11 +11,14 @@ from streams.correlator.message import Message
 class Store(Protocol):
     """Messages by key, and a calendar of when they are due."""
 
+    messages: dict[str, Message]
+    """Those in memory; new ones are put here."""
+
     def get(self, key: str) -> Message | None:
-        """Return the message, or None."""
+        """Return the message, wherever it is, or None."""
 
     def put(self, message: Message) -> None:
-        """Keep a new message."""
+        """Keep a message."""
 
     def drop(self, message: Message) -> None:
         """Forget a message."""

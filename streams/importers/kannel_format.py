@@ -124,9 +124,7 @@ def compile_format(format: str, clean: bool = False) -> Format:
     return Format(first, tail, right[0][0] if right else "", brackets, _order(first, tail))
 
 
-def _order(
-    left: re.Pattern[str], right: re.Pattern[str] | None
-) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+def _order(left: re.Pattern[str], right: re.Pattern[str] | None) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     """Of (left groups, right groups, text, "") to the fields of ``Line``; the last stands for what is missing."""
     at = {name: group - 1 for name, group in left.groupindex.items()}
     after = left.groups

@@ -92,9 +92,7 @@ class Names:
         """A line of a message that was split before Kannel saw it: all its lines are one message."""
         key = (line.smsc, number_key(line.sender), number_key(line.recipient), part.ref, part.parts)
         group = self._groups.get(key)
-        fresh = (
-            group is None or part.part in group.seen or at_ms - group.at_ms > self._options.parts_window_ms
-        )
+        fresh = group is None or part.part in group.seen or at_ms - group.at_ms > self._options.parts_window_ms
         if group is None or fresh:
             group = self._start(where, line, key, at_ms, raw)
         group.seen.add(part.part)

@@ -238,9 +238,7 @@ class Matcher:
 def _consistent(sent: Sent, report: Report) -> bool:
     """Whether a report's addresses fit a message; some SMSCs do not swap them in receipts."""
     straight = same_number(sent.recipient, report.recipient) and same_number(sent.sender, report.sender)
-    return straight or (
-        same_number(sent.recipient, report.sender) and same_number(sent.sender, report.recipient)
-    )
+    return straight or (same_number(sent.recipient, report.sender) and same_number(sent.sender, report.recipient))
 
 
 def _bare(value: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -84,20 +83,20 @@ class CrashingConsumer(FakeConsumer):
 
 
 def fill(broker: Broker, messages: int, first: int = 0, run: int = 0) -> None:
-    """Put the events and statuses of some messages on the two partitions of a run, on three days.
+    """Put the events and statuses of some messages on the two partitions of a run, on two days.
 
     Offsets have gaps, as transactions leave them.
     """
     for number in range(first, first + messages):
-        partition, message_id, at = run * 2 + number % 2, f"{run}-{number}", T0 + number % 3 * DAY
+        partition, message_id, at = run * 2 + number % 2, f"{run}-{number}", T0 + number // 2 % 2 * DAY
         for topic, record in (
             (events.SUBMIT, submit(message_id, submitted_at_ms=at)),
             (events.SUBMIT_RESPONSE, response(message_id, responded_at_ms=at + 200)),
             (events.DELIVERY_REPORT, report(message_id, received_at_ms=at + 5000, done_at_ms=None)),
         ):
             broker.send(topic, partition, number * 2, ENCODERS[topic].encode(record), at)
-        for step, record in enumerate(revisions(message_id, at)):
-            value = ENCODERS[events.MESSAGE_STATUS].encode(record)
+        for step, revision in enumerate(revisions(message_id, at)):
+            value = ENCODERS[events.MESSAGE_STATUS].encode(revision)
             broker.send(events.MESSAGE_STATUS, partition, number * 5 + step, value, at)
 
 
@@ -163,7 +162,7 @@ def crash_at(db: Database, broker: Broker, step: int, taken: list[str]) -> None:
 
     faulty, consumer = Faulty(db), CrashingConsumer(broker)
     faulty.step = on_step
-    consumer.step = on_step  # type: ignore[method-assign]  # an instance's own crash plan
+    consumer.step = on_step
     loader = worker(faulty, broker, Limits(rows=5, seconds=0.0), consumer)
     try:
         work(loader)
@@ -171,26 +170,25 @@ def crash_at(db: Database, broker: Broker, step: int, taken: list[str]) -> None:
         broker.owner = None
 
 
-def test_killed_at_any_step_and_restarted_nothing_is_missing_or_doubled(tmp_path: Path) -> None:
-    database = EmbeddedDatabase(tmp_path / "db")
-    migrate(database)
+def test_killed_at_any_step_and_restarted_nothing_is_missing_or_doubled(embedded: EmbeddedDatabase) -> None:
+    migrate(embedded)
     steps: list[str] = []
     for run in range(1_000):
-        broker, taken = Broker(), []
-        fill(broker, 6, run=run)
-        crash_at(database, broker, run, taken)
+        broker = Broker()
+        taken: list[str] = []
+        fill(broker, 4, run=run)
+        crash_at(embedded, broker, run, taken)
         if len(taken) <= run:  # it came to its end before that step
             break
         steps.append(taken[-1])
-        fill(broker, 4, first=6, run=run)
-        work(worker(database, broker, Limits(rows=1_000, seconds=0.0)), rounds=4)
-        assert_each_once(database, 10, run)
+        fill(broker, 2, first=4, run=run)
+        work(worker(embedded, broker, Limits(rows=1_000, seconds=0.0)), rounds=4)
+        assert_each_once(embedded, 6, run)
     assert set(steps) == {"before commit", "after commit", "before insert", "after insert"}
-    assert len(steps) > 30
-    database.close()
+    assert len(steps) > 20
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_again_and_again_while_traffic_comes(db: Database, seed: int) -> None:
     chance, broker, messages = random.Random(seed), Broker(), 0
     for _ in range(8):

@@ -98,9 +98,7 @@ def _compare_accepted(
     result.wrong += [f"told and not true: {event}" for event in [*reports, *alone]]
 
 
-def _take(
-    reports: list[DeliveryReport], receipt: dict[str, Any], answer: SubmitResponse
-) -> DeliveryReport | None:
+def _take(reports: list[DeliveryReport], receipt: dict[str, Any], answer: SubmitResponse) -> DeliveryReport | None:
     for event in reports:
         same = (event.message_id, event.part, event.code, event.err) == (
             answer.message_id,
@@ -124,16 +122,12 @@ def _take_alone(
     return None
 
 
-def _compare_refused(
-    submits: Sequence[dict[str, Any]], events: Sequence[ImportedEvent], result: Comparison
-) -> None:
+def _compare_refused(submits: Sequence[dict[str, Any]], events: Sequence[ImportedEvent], result: Comparison) -> None:
     """The last answer to each message that was refused in the end; one line of the log each."""
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for submit in submits:
         last[submit["smsc"], submit["to"], submit["udh"] or submit["text"]] = submit
-    recipients = {
-        event.message_id: event.recipient.lstrip("+") for event in events if isinstance(event, Submit)
-    }
+    recipients = {event.message_id: event.recipient.lstrip("+") for event in events if isinstance(event, Submit)}
     refusals = Counter(
         (event.provider, recipients[event.message_id], event.code.lower())
         for event in events

@@ -122,9 +122,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         import_kannel([str(tmp_path / "no.log")], lambda _: None, Options())
 
 
-@pytest.mark.parametrize(
-    ("name", "hours"), [("UTC", 0), ("+02:00", 2), ("-0330", -3.5), ("Asia/Kolkata", 5.5)]
-)
+@pytest.mark.parametrize(("name", "hours"), [("UTC", 0), ("+02:00", 2), ("-0330", -3.5), ("Asia/Kolkata", 5.5)])
 def test_zones_as_people_write_them(name: str, hours: float) -> None:
     assert read_zone(name).utcoffset(datetime(2026, 11, 22)) == timedelta(hours=hours)
 

@@ -70,9 +70,7 @@ def test_names_in_utf_8_are_read_and_other_bytes_do_no_harm() -> None:
 
 
 def test_older_versions_have_fewer_fields() -> None:
-    raw = (
-        b"2017-08-09 11:51:17 Sent SMS [SMSC:s] [SVC:n] [from:f] [to:t] [flags:0:1:0:0:0] [msg:2:hi] [udh:0:]"
-    )
+    raw = b"2017-08-09 11:51:17 Sent SMS [SMSC:s] [SVC:n] [from:f] [to:t] [flags:0:1:0:0:0] [msg:2:hi] [udh:0:]"
     line = parse_line(raw, compile_format(DEFAULT_FORMATS[-1]))
     assert line is not None
     assert (line.smsc, line.sender, line.text) == ("s", "f", "hi")

@@ -54,9 +54,7 @@ def test_the_senders_own_ids_can_be_taken_from_the_report_url() -> None:
     events, _ = read(GOLDEN / "custom-format" / "access.log", options)
     answers = {event.message_id: event for event in events if isinstance(event, SubmitResponse)}
     assert answers["req-0"].provider_message_id == "2100023063"
-    reports = [
-        event.code for event in events if isinstance(event, DeliveryReport) and event.message_id == "req-1"
-    ]
+    reports = [event.code for event in events if isinstance(event, DeliveryReport) and event.message_id == "req-1"]
     assert reports == ["ENROUTE", "DELIVRD"]
 
 

@@ -64,9 +64,7 @@ def reports(events: list[ImportedEvent]) -> list[tuple[str, str]]:
 
 
 def answers(events: list[ImportedEvent]) -> list[tuple[str, int | None, str]]:
-    return [
-        (event.message_id, event.part, event.code) for event in events if isinstance(event, SubmitResponse)
-    ]
+    return [(event.message_id, event.part, event.code) for event in events if isinstance(event, SubmitResponse)]
 
 
 def test_an_accepted_message_is_a_submit_and_an_answer_at_the_time_of_the_answer() -> None:
@@ -159,9 +157,7 @@ def test_the_form_that_an_smsc_always_used_decides_between_two_meanings() -> Non
             lost(str(0xA0 + at), sender=f"+3461111111{at}"),
         )
     ]
-    events, _ = run(
-        [*known, line("Sent SMS", "16"), line("Sent SMS", "10", at="12:00:01"), lost("16", at="12:00:02")]
-    )
+    events, _ = run([*known, line("Sent SMS", "16"), line("Sent SMS", "10", at="12:00:01"), lost("16", at="12:00:02")])
     assert reports(events)[-1] == ("ALPHA:10", "DELIVRD")
 
 
@@ -176,9 +172,7 @@ def test_in_follow_mode_it_waits_only_so_long() -> None:
     assert importer.feed(1, lost("77").encode()) == []
     assert importer.advance_to(NOON_MS + 9_999) == []
     late = importer.advance_to(NOON_MS + 10_000)
-    assert late == [
-        ProviderReceipt("ALPHA", "77", None, None, NOON_MS, NOON_MS, "DELIVRD", "000", receipt("77"))
-    ]
+    assert late == [ProviderReceipt("ALPHA", "77", None, None, NOON_MS, NOON_MS, "DELIVRD", "000", receipt("77"))]
     assert importer.summary.unmatched == {"unknown_message": 1}
 
 
@@ -316,9 +310,7 @@ def test_the_zone_of_the_log_and_of_the_receipts() -> None:
 def test_the_hour_that_comes_twice_is_read_in_order() -> None:
     zone = ZoneInfo("Europe/Madrid")
     times = ["02:50:00", "02:10:00", "03:05:00"]
-    lines = [
-        line("Sent SMS", str(at), at=text).replace(DAY, "2026-10-25") for at, text in enumerate(times, 1)
-    ]
+    lines = [line("Sent SMS", str(at), at=text).replace(DAY, "2026-10-25") for at, text in enumerate(times, 1)]
     events, summary = run(lines, Options(zone=zone))
     minutes = [(event.submitted_at_ms // 60_000) % 1440 for event in events if isinstance(event, Submit)]
     assert minutes == [50, 70, 125]  # 00:50, 01:10 and 02:05 UTC

@@ -55,9 +55,7 @@ def test_a_line_of_bearerbox() -> None:
     text = b"got DLR but could not find message or was not interested in it id<870928761> dst<123>, type<1>"
     assert parse_bearerbox(text) == UnmatchedReport("", "", "870928761", "123", 1)
     head = b"2026-11-22 16:17:18 [15091] [6] ERROR: SMPP[ALPHA]: "
-    assert parse_bearerbox(head + text) == UnmatchedReport(
-        "2026-11-22 16:17:18", "ALPHA", "870928761", "123", 1
-    )
+    assert parse_bearerbox(head + text) == UnmatchedReport("2026-11-22 16:17:18", "ALPHA", "870928761", "123", 1)
 
 
 def test_a_message_sent_again_is_the_next_attempt_and_its_report_is_joined() -> None:
