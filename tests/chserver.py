@@ -328,11 +328,11 @@ class Connection(socketserver.BaseRequestHandler):
                 headed = True
             self.block(rows, columns)
         if not headed:
-            self.block(0, self.header(f"({sql})", settings, None))
+            self.block(0, self.header(f"({sql})", settings, params, None))
 
     def insert(self, table: str, names: str, settings: dict[str, str]) -> None:
         wanted = [name.strip(" `\n") for name in names[1:-1].split(",")]
-        self.block(0, self.header(table, {}, wanted))
+        self.block(0, self.header(table, {}, {}, wanted))
         received = []
         while True:
             if self.reader.varint() != DATA:
@@ -346,9 +346,12 @@ class Connection(socketserver.BaseRequestHandler):
             self.server.engine.run(self.database, settings, lambda session: write(session, table, names, received))
         self.block(0, [], S_PROFILE_EVENTS)
 
-    def header(self, what: str, settings: dict[str, str], wanted: list[str] | None) -> list[Column]:
+    def header(
+        self, what: str, settings: dict[str, str], params: dict[str, str], wanted: list[str] | None
+    ) -> list[Column]:
+        sql = f"DESCRIBE TABLE {what}"
         described: bytes = self.server.engine.run(
-            self.database, settings, lambda session: session.query(f"DESCRIBE TABLE {what}", "TSVRaw").bytes()
+            self.database, settings, lambda session: session.query(sql, "TSVRaw", params=params or None).bytes()
         )
         columns = [line.split("\t") for line in described.decode().splitlines()]
         kinds = {column[0]: column[1] for column in columns}

@@ -19,6 +19,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import resource
 import sys
 import time
@@ -237,10 +238,13 @@ def main() -> int:
     parser.add_argument("--prefix", default="", help="what the topics' names begin with")
     parser.add_argument("--events", type=int, default=30_000, help="how many events to process")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for them")
+    parser.add_argument("--core", default="", help="number of the core to run on (default: any)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     if find_spec("cramjam") is None:
         sys.exit("faust_join needs the package cramjam to read lz4 records: pip install cramjam")
+    if arguments.core:
+        os.sched_setaffinity(0, [int(arguments.core)])
     logging.basicConfig(level=logging.ERROR)
     result = asyncio.run(run(arguments))
     if arguments.json:

@@ -42,7 +42,7 @@ from streams.kafka.client import consumer_options, describe_error
 
 GROUP = "sms-load"
 CONSUME = 10_000  # records at a time
-MOST_BLOCKS_A_SECOND = 20.0  # each makes parts that ClickHouse must merge again
+MOST_BLOCKS_A_SECOND = 10.0  # each makes parts that ClickHouse must merge again
 ROUND_SECONDS = 30.0  # a round of inserts is cut off then: the group wants to hear from us
 KAFKA_TIMEOUT = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0

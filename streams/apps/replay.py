@@ -176,7 +176,9 @@ class Replay:
         dead: list[DeadLetter],
     ) -> None:
         statuses: list[MessageStatus] = [message_status(m.campaign, m.created_at_ms, v) for m, v in delta.revisions]
-        load_rows(self._db, f"replay-{token}", statuses, events, [*delta.orphans, *orphans], dead)
+        said = [_said_ms(row, at) for row, at in zip(statuses, delta.said_ms, strict=True)]
+        all_orphans = [*delta.orphans, *orphans]
+        load_rows(self._db, f"replay-{token}", statuses, events, all_orphans, dead, timestamp_ms=said)
         self.summary.revisions += len(statuses)
         self.summary.duplicates += delta.duplicates
         self.summary.timeouts += delta.timeouts
@@ -191,6 +193,13 @@ class Replay:
         whole = self._journal.interrupted() is None
         note: Any = [self._journal.next_offset, self._time.now_ms, self._time.newest]
         self._store.close(note if whole else None)
+
+
+def _said_ms(row: MessageStatus, stream_time_ms: int) -> int:
+    """Return when a revision was said, as the timeline shows it: a timeout's deadline, else the newest event's time."""
+    if row.derived:
+        return stream_time_ms
+    return max(row.submitted_at_ms, row.responded_at_ms or 0, row.received_at_ms or 0)
 
 
 def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:

@@ -50,7 +50,7 @@ def _explained(error: Exception) -> tuple[int, str] | None:
     from streams.clickhouse.backend import DatabaseError
     from streams.kafka.client import KafkaUnavailable, OptionRefused, describe_error
     from streams.runtime.changelog import ChangelogError
-    from streams.runtime.worker import FencedError, TooManyDeadLettersError, TopicsError
+    from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError
 
     if isinstance(error, (SettingsError, OptionRefused, InstanceInUseError, InterruptedReplayError)):
         return EXIT_USAGE, str(error)

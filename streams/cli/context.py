@@ -75,10 +75,12 @@ def database_flags(db: str | None, url: str | None) -> dict[str, Any]:
     return {"url": url}
 
 
-def open_tables(where: ClickHouseSettings) -> Database:
-    """Open the configured database."""
+def open_tables(where: ClickHouseSettings, shared: bool = False) -> Database:
+    """Open the configured database; `shared`: to read, also where another process holds an embedded one."""
     from streams.clickhouse.open import open_database
 
     if not where.url and not where.db:
         raise SettingsError("say where the tables are: --db DIR (embedded) or --url URL (server), or [clickhouse]")
-    return open_database(url=where.url, directory=where.db or None, user=where.user, password=where.password)
+    return open_database(
+        url=where.url, directory=where.db or None, user=where.user, password=where.password, shared=shared
+    )

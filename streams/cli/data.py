@@ -122,7 +122,7 @@ def query(context: Context, sql: str, db: str | None, url: str | None, fmt: str)
     """
     from streams.clickhouse.reading import run_query
 
-    tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse)
+    tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse, shared=True)
     try:
         click.echo(run_query(tables, sys.stdin.read() if sql == "-" else sql, fmt))
     finally:
@@ -138,7 +138,7 @@ def message(context: Context, message_id: str, account: str | None, db: str | No
     """Tell the story of one message: every event with its times and raw codes, and what became of it when."""
     from streams.clickhouse.story import NoSuchMessage, message_story
 
-    tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse)
+    tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse, shared=True)
     try:
         click.echo(message_story(tables, message_id, account))
     except NoSuchMessage as error:
@@ -162,7 +162,7 @@ def verify(context: Context, db: str | None, url: str | None, config_file: Path 
     from streams.apps.verify import verify as compare
 
     settings = context.settings(config_file, clickhouse=database_flags(db, url))
-    tables = open_tables(settings.clickhouse)
+    tables = open_tables(settings.clickhouse, shared=True)
     try:
         report = compare(tables, settings.rules(), lambda n: _say(f"{n} messages compared"))
     finally:

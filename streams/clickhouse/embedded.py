@@ -45,6 +45,14 @@ class EmbeddedDatabase:
             self._unlock()
             raise DatabaseError(_cannot_open(self.directory, error)) from error
 
+    def beside(self) -> EmbeddedDatabase:
+        """Return another session on the same engine, for another thread. Close it before this one."""
+        other = EmbeddedDatabase.__new__(EmbeddedDatabase)
+        other.directory = self.directory
+        other._lock = None  # it is held by this one
+        other._session = _session(self.directory)
+        return other
+
     def __repr__(self) -> str:
         return f"EmbeddedDatabase({str(self.directory)!r})"
 
@@ -141,7 +149,8 @@ def _lock(directory: Path) -> IO[str]:
         file.close()
         raise DatabaseError(
             f"The database in {directory} is in use by {holder}. An embedded database belongs to one process at a "
-            "time: stop that one first, or use a ClickHouse server (--url), which many can use at once."
+            "time (`query`, `message` and `verify` can ask `up` and `load` while those run): stop that one first, or use "
+            "a ClickHouse server (--url), which many can use at once."
         ) from error
     file.seek(0)
     file.truncate()

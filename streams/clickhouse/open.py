@@ -9,11 +9,18 @@ from streams.clickhouse.backend import Database
 
 
 def open_database(
-    *, url: str = "", directory: Path | str | None = None, user: str = "", password: str = "", **options: Any
+    *,
+    url: str = "",
+    directory: Path | str | None = None,
+    user: str = "",
+    password: str = "",
+    shared: bool = False,
+    **options: Any,
 ) -> Database:
     """Open the server at `url`, or else the embedded database in `directory`.
 
     `options` go to clickhouse-driver (TLS files, compression, timeouts). Client libraries are imported only when used.
+    `shared`: where another process holds the embedded database, ask that one; enough for reading.
     """
     if url:
         from streams.clickhouse.server import ServerDatabase, server_options
@@ -21,6 +28,12 @@ def open_database(
         return ServerDatabase(server_options(url, user=user, password=password, **options))
     if directory is None:
         raise ValueError("Say where the database is: --url for a ClickHouse server, or --db for a directory of its own")
+    if shared:
+        from streams.clickhouse.remote import RemoteDatabase
+
+        remote = RemoteDatabase.find(directory)
+        if remote is not None:
+            return remote
     from streams.clickhouse.embedded import EmbeddedDatabase
 
     return EmbeddedDatabase(directory)

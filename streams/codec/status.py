@@ -120,9 +120,9 @@ class StatusEncoder:
         """Encode a batch of revisions, in order."""
         few_known, codes_known, versions, join = self._few.known, self._codes.known, self._versions, b"".join
         values = []
-        for message, verdict in revisions:
-            attempt, submit, _, parts, *_, version, answer, report, _ = verdict
-            if message.tail_of is not submit or message.tail_parts != parts or attempt != submit.attempt:
+        for message, verdict in revisions:  # by position: this loop is hot, and a name costs twice as much
+            submit, version, answer, report = verdict[1], verdict[15], verdict[16], verdict[17]
+            if message.tail_of is not submit or message.tail_parts != verdict[3] or verdict[0] != submit.attempt:
                 self._fixed(message, verdict)
             few = few_known.get(verdict[4:15]) or self._few.encode(verdict[4:15])
             number = versions[version] if version < _VERSIONS else encode_long(version)

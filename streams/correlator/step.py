@@ -35,9 +35,13 @@ _TIME: dict[type, Any] = {
 
 @dataclass(slots=True)
 class Delta:
-    """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output."""
+    """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output.
+
+    ``said_ms`` has for each revision the stream time at which it was said, for a timeout its deadline.
+    """
 
     revisions: list[tuple[Message, Verdict]] = field(default_factory=list)
+    said_ms: list[int] = field(default_factory=list)
     changed: dict[str, Message] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     orphans: list[OrphanReport] = field(default_factory=list)
@@ -48,6 +52,7 @@ class Delta:
     def merge(self, later: Delta) -> None:
         """Add what a later step of the same partition changed."""
         self.revisions += later.revisions
+        self.said_ms += later.said_ms
         for key in later.dropped:
             self.changed.pop(key, None)
         self.changed |= later.changed
@@ -148,6 +153,7 @@ class Correlator:
             drop_at = base_ms + self.rules.keeping.unmatched_ms
         else:
             delta.revisions.append((message, verdict))
+            delta.said_ms.append(base_ms)
             message.version = verdict.version
             due = deadline = verdict.deadline_ms
             if verdict.settled:

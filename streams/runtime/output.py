@@ -33,9 +33,8 @@ class Output:
         """Write the revisions and the orphans of a step."""
         produce = self._producer.produce
         topic = self._prefix + MESSAGE_STATUS
-        encode = self._statuses.encode
-        for message, verdict in delta.revisions:
-            value = encode(message, verdict)
+        values = self._statuses.encode_all(delta.revisions)
+        for (message, _), value in zip(delta.revisions, values, strict=True):
             try:
                 produce(topic, value, message.message_id, partition)
             except BufferError:

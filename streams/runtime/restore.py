@@ -16,10 +16,13 @@ from streams.runtime.partition import Partition
 log = logging.getLogger("sms-streams.runtime")
 
 _CALL_S = 10.0
+_WAIT_S = 0.05
+_MOST_RECORDS = 50
+"""A record of the changelog may have near to a megabyte."""
 
 
 class Restorer:
-    """Reads the changelog of one partition after another.
+    """Reads the changelogs of partitions that were taken over, all at a time; each is done when it is at its end.
 
     The end is where the broker says it is (end-of-partition event of a read_committed consumer); it cannot be
     computed from offsets, because transaction markers take offsets too. But such a consumer is at its end already
@@ -35,35 +38,48 @@ class Restorer:
         self._ends = Consumer(options | {"isolation.level": "read_uncommitted"})
         self._topic = topic
         self._stopping = stopping
-        self._written_until = 0
-        self.partition: Partition | None = None
+        self._left: dict[int, tuple[Partition, int]] = {}
 
-    def start(self, partition: Partition) -> None:
-        """Begin with a partition."""
-        self._written_until = patiently("changelog", self._stopping, self._end, self._ends, partition.number)
-        self.partition = partition
-        offset = partition.changelog_from or OFFSET_BEGINNING
-        self._consumer.assign([TopicPartition(self._topic, partition.number, offset)])
+    @property
+    def busy(self) -> bool:
+        """Tell whether a partition is still being restored."""
+        return bool(self._left)
+
+    def start(self, partitions: Mapping[int, Partition]) -> None:
+        """Begin with partitions, by number. Their input offsets must have been fetched before."""
+        self._left = {
+            number: (partition, patiently("changelog", self._stopping, self._end, self._ends, number))
+            for number, partition in partitions.items()
+        }
+        self._consumer.assign(
+            [TopicPartition(self._topic, n, p.changelog_from or OFFSET_BEGINNING) for n, p in partitions.items()]
+        )
 
     def work(self, seconds: float) -> int:
         """Read for about `seconds`; return the number of messages restored."""
         until = time.monotonic() + seconds
         restored = 0
-        while self.partition is not None and time.monotonic() < until:
-            messages: list[Any] = self._consumer.consume(500, 0.2)
+        while self._left and time.monotonic() < until:
+            messages: list[Any] = self._consumer.consume(_MOST_RECORDS, _WAIT_S)
             for message in messages:
                 error = message.error()
                 if error is None:
-                    restored += self.partition.restore(message.key(), message.value())
+                    partition, _ = self._left[message.partition()]
+                    restored += partition.restore(message.key(), message.value())
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    if message.partition() == self.partition.number and message.offset() >= self._written_until:
-                        self.partition.restore_done()
-                        self.stop()
-                        return restored
-                    log.info("partition %s waits for a transaction to be closed", self.partition.number)
+                    self._ended(message.partition(), message.offset())
                 else:
                     raise_for(error)
         return restored
+
+    def _ended(self, number: int, offset: int) -> None:
+        partition, written_until = self._left[number]
+        if offset < written_until:
+            log.info("partition %s waits for a transaction to be closed", number)
+            return
+        partition.restore_done()
+        del self._left[number]
+        self._consumer.incremental_unassign([TopicPartition(self._topic, number)])
 
     def _end(self, consumer: Consumer, number: int) -> int:
         """Ask the partition's leader where the changelog ends, as the consumer's isolation level sees it."""
@@ -79,11 +95,11 @@ class Restorer:
             return None
 
     def stop(self) -> None:
-        """Stop reading (the partition was restored, or taken away)."""
-        self.partition = None
+        """Stop reading: the partitions were taken away."""
+        self._left = {}
         self._consumer.unassign()
 
     def close(self) -> None:
-        """Close the client."""
+        """Close the clients."""
         self._consumer.close()
         self._ends.close()

@@ -45,6 +45,7 @@ IDLE_LAG_MS = 2_000
 """How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
 _FEW_RECORDS = 1_000
 _PREFETCH = 50_000
+_RESTORE_S = 0.5
 
 
 class CorrelateWorker:
@@ -116,9 +117,7 @@ class CorrelateWorker:
 
     def once(self) -> None:
         """Do one batch."""
-        if self._restorer.partition is None:
-            self._next_restore()
-        busy = self._restorer.partition is not None
+        busy = self._restorer.busy
         timeout = 0.0 if busy else self._settings.correlate.commit_interval_ms / 1_000
         before = self._rebalances
         messages: list[KafkaMessage] = self._consumer.consume(self._settings.correlate.batch_events, timeout)
@@ -260,6 +259,7 @@ class CorrelateWorker:
             partition = self._partitions[number] = Partition(number, self._rules, self._state_dir, most)
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 source.next_offset = known.get((topic, number))
+        self._restorer.start(self._partitions)
         if seek:
             for tp in committed:
                 self._consumer.seek(tp)
@@ -291,16 +291,8 @@ class CorrelateWorker:
             partition.close(offset)
         self._partitions.clear()
 
-    def _next_restore(self) -> None:
-        for partition in self._partitions.values():
-            if not partition.restored:
-                self._restorer.start(partition)
-                return
-
     def _restore(self) -> None:
-        restored = self._restorer.work(0.5)
-        if restored:
-            self.stats.restored += restored
+        self.stats.restored += self._restorer.work(_RESTORE_S)
 
     def close(self) -> None:
         """Leave the group and close the clients; what is committed stays, nothing else was kept."""

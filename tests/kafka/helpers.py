@@ -173,7 +173,7 @@ class TopicReader:
         known: Any = self._consumer.list_topics(topic, timeout=30).topics[topic]
         self._partitions = len(known.partitions)
         self._consumer.assign([TopicPartition(topic, number, 0) for number in range(self._partitions)])
-        self._ended: set[int] = set()
+        self._ended: set[int | None] = set()
         self.read: list[Any] = []
 
     def more(self, timeout_s: float = 0.2) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -33,8 +33,10 @@ receipt_parts = "any"
 
 _PARSED = tomllib.loads(CONFIG)
 _RULES = settings_from(_PARSED).rules()
-_AGO_MS = 45_000
-"""The histories begin this long before they are sent, so that none has an event in the future."""
+_AGO_MS = 90_000
+"""The histories begin this long before they are sent, so that no event and no deadline is in the future."""
+_AFTER_ALL_MS = 60_000
+"""Long enough for every deadline."""
 
 
 class Message(NamedTuple):
@@ -87,55 +89,57 @@ def interleaved(rng: random.Random, made: Sequence[Message], open_at_once: int =
             going.pop()
 
 
-def fate(message: Message, stream_time_ms: int) -> MessageStatus | None:
-    """The last row a message must have."""
-    return message_row(message.events, _RULES, _PARSED, stream_time_ms)
-
-
 def unfiled(row: MessageStatus) -> MessageStatus:
     """Without what the message is filed under: that depends on which of its submits was read first."""
     return row._replace(campaign="", created_at_ms=0)
 
 
-class Unfinished:
-    """Tells which messages do not have their last row yet; asks the oracle once a message."""
+class Check:
+    """What must become of messages by the oracle, against what did."""
 
     def __init__(self, made: Sequence[Message], revisions: Revisions) -> None:
+        self._made = made
         self._revisions = revisions
-        end_ms = now_ms() + 60_000  # every deadline lies before this
-        self._open = {m.message_id: row for m in made if (row := fate(m, end_ms)) is not None}
+        end_ms = now_ms() + _AFTER_ALL_MS
+        self._fates = {m.message_id: message_row(m.events, _RULES, _PARSED, end_ms) for m in made}
+        self._open = {name for name, row in self._fates.items() if row is not None}
 
-    def none(self) -> bool:
-        """Whether every message has got its last row."""
-        for message_id, row in list(self._open.items()):
-            last = self._revisions.last(message_id)
-            if last is not None and unfiled(last) == unfiled(row):
-                del self._open[message_id]
+    def wait(self, timeout_s: float = 60, logs: Callable[[], str] = str) -> None:
+        """Wait until every message has its last row, and nothing more comes."""
+        self._revisions.wait(self._all_done, timeout_s, lambda: f"{self._shown()}\n{logs()}")
+
+    def _all_done(self) -> bool:
+        for name in list(self._open):
+            row, last = self._fates[name], self._revisions.last(name)
+            if row is not None and last is not None and unfiled(last) == unfiled(row):
+                self._open.discard(name)
         return not self._open
 
-    def __str__(self) -> str:
-        examples = list(self._open.items())[:2]
-        shown = "\n".join(f"expected {row}\n     got {self._revisions.last(name)}" for name, row in examples)
-        return f"{len(self._open)} messages do not have the row they must have:\n{shown}"
+    def _shown(self) -> str:
+        lines = [f"{len(self._open)} messages do not have the row that they must have; field: expected, got"]
+        for name in sorted(self._open)[:3]:
+            row, last = self._fates[name], self._revisions.last(name)
+            assert row is not None
+            fields = row._fields if last is None else [f for f in row._fields if getattr(row, f) != getattr(last, f)]
+            lines += [name, *(f"  {field}: {getattr(row, field)}, {getattr(last, field, None)}" for field in fields)]
+        return "\n".join(lines)
 
+    def every_revision_once(self) -> None:
+        """No revision is missing or doubled, and the last one of each message is the oracle's.
 
-def assert_every_revision_once(made: Sequence[Message], revisions: Revisions) -> None:
-    """No revision is missing or doubled, and the last one of each message is the oracle's.
-
-    Every new fact makes a revision once the submit is known, so the numbers of facts in the versions have no gap and
-    end at the number of all; the same number again is a timeout, or a copy of a fact that came earlier.
-    """
-    end_ms = now_ms()
-    assert set(revisions.by_message) <= {message.message_id for message in made}
-    for message in made:
-        rows = revisions.by_message.get(message.message_id, [])
-        expected = fate(message, end_ms)
-        if expected is None:
-            assert not rows, f"{message.message_id} has no submit"
-            continue
-        assert unfiled(rows[-1]) == unfiled(expected), message
-        _assert_filed_once(message, rows)
-        _assert_chain(message, rows)
+        Every new fact makes a revision once the submit is known, so the numbers of facts in the versions have no gap
+        and end at the number of all; the same number again is a timeout, or a copy of a fact dated earlier.
+        """
+        assert set(self._revisions.by_message) <= set(self._fates)
+        for message in self._made:
+            rows = self._revisions.by_message.get(message.message_id, [])
+            expected = self._fates[message.message_id]
+            if expected is None:
+                assert not rows, f"{message.message_id} has no submit"
+                continue
+            assert unfiled(rows[-1]) == unfiled(expected), message
+            _assert_filed_once(message, rows)
+            _assert_chain(message, rows)
 
 
 def _assert_filed_once(message: Message, rows: Sequence[MessageStatus]) -> None:

@@ -1,4 +1,4 @@
-"""Workers are killed at random moments while traffic runs: every revision is there once, and the last ones are right."""
+"""Workers and brokers die at any moment while traffic runs: every revision is there once, and the last are right."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from streams.clock import now_ms
+from streams.kafka import topic_admin
+from tests.kafka.conftest import KafkaNode, Names
 from tests.kafka.helpers import Sender, revisions_of, workers
-from tests.kafka.helpers_traffic import CONFIG, Unfinished, assert_every_revision_once, interleaved, messages
+from tests.kafka.helpers_local import Died, FaultyProducer, local_workers, run_for, run_until, submit, to_be_aborted
+from tests.kafka.helpers_traffic import CONFIG, Check, interleaved, messages
 
 pytestmark = pytest.mark.kafka
-KILLS = 12
 
 
 def test_a_worker_killed_at_random_moments_writes_every_revision_once(
@@ -37,8 +40,105 @@ def test_a_worker_killed_at_random_moments_writes_every_revision_once(
                 written_at_kill.append(revisions.count)
                 worker = started.start("one", static_member=True)
                 kill_at = time.monotonic() + rng.uniform(1.5, 4)  # it takes one to two seconds to start
-        unfinished = Unfinished(made, revisions)
-        revisions.wait(unfinished.none, 60, lambda: f"{unfinished}\n{started.logs()}")
-        assert_every_revision_once(made, revisions)
+        check = Check(made, revisions)
+        check.wait(logs=started.logs)
+        check.every_revision_once()
         assert worker.stop() == 0
     assert len(set(written_at_kill)) >= 5, "too few workers got anything done before they were killed"
+
+
+PLACES = [
+    "before begin_transaction",
+    "after begin_transaction",
+    "after produce",
+    "before send_offsets_to_transaction",
+    "after send_offsets_to_transaction",
+    "before commit_transaction",
+    "after commit_transaction",
+]
+
+
+def test_a_worker_that_dies_at_any_step_of_the_commit_protocol_is_replaced_without_loss(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path
+) -> None:
+    rng = random.Random(2)
+    prefix = make_topics(2)
+    made = messages(rng, 40 * len(PLACES), "m")
+    events = interleaved(rng, made, open_at_once=60)
+    sender = Sender(kafka, prefix)
+    with local_workers(kafka, prefix, tmp_path) as local, revisions_of(kafka, prefix) as revisions:
+        for number, place in enumerate([*PLACES, ""]):
+            worker = local.start(CONFIG, static_member=True, machine=f"machine-{number}")
+            sender.send(islice(events, len(made) * 7 // (len(PLACES) + 1)) if place else events)
+            if place:
+                fault = FaultyProducer(worker, place, Died())
+                with pytest.raises(Died):
+                    run_for(worker, 30)
+                assert fault.done
+        done_at = time.monotonic() + 5
+        run_until(worker, lambda: time.monotonic() > done_at)
+        check = Check(made, revisions)
+        check.wait()
+        check.every_revision_once()
+
+
+@pytest.mark.parametrize("place", ["after produce", "before send_offsets_to_transaction", "before commit_transaction"])
+def test_an_aborted_transaction_is_done_again(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path, place: str
+) -> None:
+    rng = random.Random(3)
+    prefix = make_topics(2)
+    made = messages(rng, 200, "m")
+    events = interleaved(rng, made)
+    sender = Sender(kafka, prefix)
+    with local_workers(kafka, prefix, tmp_path) as local, revisions_of(kafka, prefix) as revisions:
+        worker = local.start(CONFIG)
+        sender.send(islice(events, 500))
+        run_until(worker, lambda: worker.stats.revisions > 0)
+        fault = FaultyProducer(worker, place, to_be_aborted())
+        sender.send(events)
+        run_until(worker, lambda: fault.done)
+        run_for(worker, 5)
+        assert worker.stats.aborts == 1
+        check = Check(made, revisions)
+        check.wait()
+        check.every_revision_once()
+
+
+def test_an_idle_worker_goes_on_after_an_aborted_transaction(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path
+) -> None:
+    """What was read to its end before the abort is at its end after it too, so that time goes on."""
+    prefix = make_topics(1)
+    with local_workers(kafka, prefix, tmp_path) as local, revisions_of(kafka, prefix) as revisions:
+        worker = local.start('[defaults]\nresponse_timeout = "4s"')
+        fault = FaultyProducer(worker, "before commit_transaction", to_be_aborted())
+        Sender(kafka, prefix).send([submit("m1", now_ms())])
+        run_until(worker, lambda: fault.done)
+        run_for(worker, 9)
+        revisions.settle(0.5)
+    assert [row.status for row in revisions.by_message["m1"]] == ["submitted", "failed"]
+
+
+def test_a_broker_that_goes_away_is_waited_for(kafka_node: KafkaNode, names: Names, tmp_path: Path) -> None:
+    rng = random.Random(4)
+    kafka, prefix = kafka_node.bootstrap, names.prefix
+    assert not topic_admin.exit_code(topic_admin.create({"bootstrap.servers": kafka}, partitions=2, prefix=prefix))
+    made = messages(rng, 600, "m")
+    events = interleaved(rng, made)
+    sender = Sender(kafka, prefix)
+    with workers(kafka, prefix, tmp_path, CONFIG) as started, revisions_of(kafka, prefix) as revisions:
+        worker = started.start("one")
+        worker.wait_for("partitions")
+        sender.send(islice(events, 1_500))
+        revisions.wait(lambda: revisions.count > 500, 30, worker.text)
+        for end in (kafka_node.kill, kafka_node.stop):
+            sender.send(islice(events, 500))
+            end()
+            time.sleep(2)
+            kafka_node.start()
+        sender.send(events)
+        check = Check(made, revisions)
+        check.wait(90, started.logs)
+        check.every_revision_once()
+        assert worker.stop() == 0

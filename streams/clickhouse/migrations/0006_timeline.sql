@@ -1,7 +1,7 @@
 -- Everything that happened to a message: the raw events, the revisions they made, the timeouts, what found no submit.
 -- Ask for one: SELECT * FROM message_timeline WHERE message_id = '...' (it comes in the order of time).
 -- `at` is the event's own time. Of a revision it is the time of the newest fact in it; of one that a timeout made, the
--- time it was written, where that is known.
+-- time it was written, where that is known, but never later than the revision after it.
 CREATE OR REPLACE VIEW sms.message_timeline AS
 SELECT account, message_id, at, kind, what, attempt, part, provider, code, err, text, provider_message_id, done_at,
        status, version, derived, seen_at, topic, partition, offset
@@ -29,8 +29,9 @@ FROM
 
     SELECT
         account, message_id,
-        if(derived AND toUnixTimestamp64Milli(seen_at) > 0, seen_at,
-           greatest(submitted_at, ifNull(responded_at, submitted_at), ifNull(received_at, submitted_at))) AS at,
+        min(if(derived AND toUnixTimestamp64Milli(seen_at) > 0, seen_at,
+               greatest(submitted_at, ifNull(responded_at, submitted_at), ifNull(received_at, submitted_at))))
+            OVER (PARTITION BY message_id, account ORDER BY version DESC, partition DESC, offset DESC) AS at,
         if(derived, 'timeout', 'status') AS kind,
         concat(
             multiIf(
@@ -51,7 +52,8 @@ FROM
     UNION ALL
 
     SELECT
-        account, message_id, event_at, 'orphan', concat('found no message: ', reason),
+        account, message_id, event_at, 'orphan',
+        concat(replaceAll(toString(kind), '_', ' '), ' ', code, ' found no message: ', reason),
         attempt, part, provider, code, err, text, provider_message_id, done_at,
         '', 0, false, seen_at, 'sms.orphan-report', partition, offset,
         2

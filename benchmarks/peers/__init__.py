@@ -1,0 +1,1 @@
+"""What the correlate worker is compared with."""

@@ -1,0 +1,92 @@
+"""One round of measuring: each of the three in a process of its own, on topics of this round."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import brokers, checks, traffic
+from benchmarks.report import CONSUME, FAUST, OURS
+
+_ROOT = Path(__file__).parents[1]
+_LONGEST_S = 300
+
+
+class MeasurementError(RuntimeError):
+    """A measured process failed; the message has what it said."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Where and with what all rounds are measured. `tell` is called with what is done next."""
+
+    bootstrap: str
+    core: str
+    partitions: int
+    data: traffic.DataSet
+    tell: Callable[[str], None]
+
+    def correlate(self, *more: str) -> dict[str, Any]:
+        """Measure the worker alone; `more` as for `benchmarks.worker_run`."""
+        prefix = _prefix()
+        with brokers.topics(self.bootstrap, prefix, self.partitions):
+            return self._correlate(prefix, *more)
+
+    def correlate_and_consume(self) -> dict[str, dict[str, Any]]:
+        """Measure the worker, and on the same topics consuming and decoding alone."""
+        prefix = _prefix()
+        with brokers.topics(self.bootstrap, prefix, self.partitions):
+            ours = self._correlate(prefix)
+            self.tell("consuming and decoding alone")
+            alone = _measure("benchmarks.consume_run", self.bootstrap, prefix, *self._window(), self.core)
+        return {OURS: ours, CONSUME: alone}
+
+    def faust(self, events: int) -> dict[str, dict[str, Any]]:
+        """Measure the Faust join on the first `events` records, on topics of their own.
+
+        So it reads the same mix as the worker and reads it to its end.
+        """
+        prefix = _prefix()
+        records = self.data.records[:events]
+        with brokers.topics(self.bootstrap, prefix, self.partitions):
+            self.tell("filling topics")
+            traffic.fill(self.bootstrap, prefix, records)
+            self.tell("Faust join")
+            arguments = ("--bootstrap", self.bootstrap, "--prefix", prefix, "--events", len(records), "--json")
+            return {FAUST: _measure("benchmarks.peers.faust_join", *arguments, "--core", self.core)}
+
+    def _correlate(self, prefix: str, *more: str) -> dict[str, Any]:
+        self.tell("filling topics")
+        traffic.fill(self.bootstrap, prefix, self.data.records)
+        self.tell("correlate worker")
+        with tempfile.TemporaryDirectory(prefix="sms-streams-bench-") as state:
+            arguments = (self.bootstrap, prefix, state, *self._window(), self.core, *more)
+            found = _measure("benchmarks.worker_run", *arguments)
+        self.tell("checking what it wrote")
+        written = checks.check(self.bootstrap, prefix, found["stats"]["revisions"], self.data.messages)
+        return found | {"written": written._asdict()}
+
+    def _window(self) -> tuple[int, int, int]:
+        return len(self.data.records), self.data.warm_up, self.data.until
+
+
+def _measure(module: str, *arguments: object) -> dict[str, Any]:
+    """Run a module in a process of its own; the last line that it prints is its result as JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    if done.returncode:
+        raise MeasurementError(f"{module} failed:\n{done.stdout[-2_000:]}{done.stderr[-4_000:]}".rstrip())
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _prefix() -> str:
+    """A name that nothing on the cluster has: what is there under an old one would be restored."""
+    return f"bench-{uuid.uuid4().hex[:8]}."

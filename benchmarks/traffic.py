@@ -1,0 +1,130 @@
+"""What is measured on: made once, the same records in every round.
+
+First the traffic proper, at a rate at which the events of a message fall into several batches as they do live, with
+everything that comes hours later (reports of phones that were off, timeouts, forgetting). Then, days of event time
+later, some more of the same: the run is measured until it is well in there, so that the whole life of the first
+messages is in the figures and the last batch, which waits for more, is not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from confluent_kafka import Producer
+
+from streams.codec.avro import Encoder
+from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE
+from streams.kafka.client import producer_options
+from streams.simulator import Arrival, Traffic
+from streams.simulator.config import DAY_MS, TrafficConfig
+
+INPUTS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT)
+WARM_UP = 0.1
+"""Share of the measured events that is processed before measuring begins."""
+AFTERWARDS = 0.2
+"""Share of the measured events that follows, measured to its middle."""
+_EVENTS_PER_MESSAGE = 3.3
+_DAYS_BACK = 6
+"""Event time begins so long ago that everything has come by now, and nothing is dated in the future."""
+
+Record = tuple[str, bytes, str]
+"""Topic (without prefix), value, key."""
+
+
+@dataclass
+class DataSet:
+    """The records in the order in which they reach Kafka, and what is in them."""
+
+    records: list[Record]
+    warm_up: int
+    until: int
+    messages: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    multipart: int = 0
+
+    def mix(self) -> dict[str, Any]:
+        """Return what the records are, as shares."""
+        total = len(self.records)
+        shares = {kind: round(count / total, 3) for kind, count in self.kinds.most_common()}
+        return {"records": total, "messages": self.messages, "events": shares, "multipart_events": self._multipart()}
+
+    def _multipart(self) -> float:
+        return round(self.multipart / len(self.records), 3)
+
+
+def config(messages: int, rate: float, start_ms: int, long_text: float) -> TrafficConfig:
+    """Return the simulator's own traffic; at most `long_text` of a campaign's messages have several parts."""
+    base = TrafficConfig(messages=messages, messages_per_s=rate, start_ms=start_ms)
+    accounts = [
+        msgspec.structs.replace(
+            account,
+            campaigns=[
+                msgspec.structs.replace(campaign, long_text=min(campaign.long_text, long_text))
+                for campaign in account.campaigns
+            ],
+        )
+        for account in base.accounts
+    ]
+    return msgspec.structs.replace(base, accounts=accounts)
+
+
+def make(
+    events: int, rate: float, long_text: float, seed: int, progress: Callable[[int, int], None] = lambda done, all: None
+) -> DataSet:
+    """Make the records for measuring about `events`; `progress` is told how many of how many there are."""
+    today_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS
+    start_ms = today_ms - _DAYS_BACK * DAY_MS
+    first = int(events * (1 + WARM_UP) / _EVENTS_PER_MESSAGE) + 1
+    after = int(events * AFTERWARDS / _EVENTS_PER_MESSAGE) + 1
+    found = DataSet([], int(events * WARM_UP), 0, first + after)
+    encoders = {topic: Encoder(topic).encode for topic in INPUTS}
+    expected = int((first + after) * _EVENTS_PER_MESSAGE)
+    for number, (messages, begin_ms) in enumerate(((first, start_ms), (after, start_ms + 3 * DAY_MS))):
+        _add(found, Traffic(config(messages, rate, begin_ms, long_text), seed + number), encoders, progress, expected)
+        if not number:
+            found.until = len(found.records)
+    found.until += (len(found.records) - found.until) // 2
+    return found
+
+
+def _add(
+    found: DataSet,
+    traffic: Iterable[Arrival],
+    encoders: dict[str, Callable[[Any], bytes]],
+    progress: Callable[[int, int], None],
+    expected: int,
+) -> None:
+    multipart = set()
+    for _, topic, event in traffic:
+        record: Any = event
+        kind = topic
+        if topic == SUBMIT:
+            kind = f"{topic} {record.disposition}"
+            if record.parts > 1:
+                multipart.add(record.message_id)
+        found.multipart += record.message_id in multipart
+        found.kinds[kind] += 1
+        found.records.append((topic, encoders[topic](record), record.message_id))
+        if len(found.records) % 5_000 == 0:
+            progress(len(found.records), max(expected, len(found.records)))
+
+
+def fill(bootstrap: str, prefix: str, records: list[Record]) -> None:
+    """Write records to the input topics, each topic in their order."""
+    producer = Producer(producer_options({"bootstrap.servers": bootstrap}))
+    topics = {topic: prefix + topic for topic in INPUTS}
+    for topic, value, key in records:
+        while True:
+            try:
+                producer.produce(topics[topic], value, key)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    left = producer.flush(60)
+    if left:
+        raise RuntimeError(f"the broker at {bootstrap} did not take {left} of {len(records)} records within a minute")

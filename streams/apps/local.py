@@ -1,0 +1,187 @@
+"""The whole system on one machine: embedded broker, embedded ClickHouse, and the workers as child processes.
+
+Everything is in one folder: `broker` (records), `db` (tables), `state` (the workers'), `log`. Started again on the same
+folder, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streams.apps.children import Child, Teller
+from streams.apps.correlate import instance_folder
+from streams.apps.load import LoadWorker
+from streams.clickhouse.embedded import EmbeddedDatabase
+from streams.clickhouse.endpoint import serving
+from streams.clickhouse.migrate import migrate
+from streams.clickhouse.remote import RemoteDatabase
+from streams.kafka import topic_admin
+from streams.kafka.client import KafkaUnavailable
+from streams.kafka.embedded import EmbeddedBroker
+from streams.runtime.stats import Stats
+from streams.runtime.worker import CorrelateWorker
+from streams.settings import Settings
+
+PARTITIONS = 4
+LOADER = "load"
+_LOAD_SECONDS = 0.5  # between inserts: quick to see, and few parts for one person's traffic
+
+
+@dataclass
+class Loaded:
+    """What the loader has done since it started. `rows`: by table. `state`: a few words for a person."""
+
+    state: str = "starting"
+    rows: dict[str, int] = field(default_factory=dict)
+    caught_up: bool = False
+
+
+@dataclass
+class Figures:
+    """What all workers have done since they started."""
+
+    correlate: Stats
+    load: Loaded
+
+    @property
+    def revisions_loaded(self) -> int:
+        """Statuses that are in the tables."""
+        return self.load.rows.get("sms.revisions", 0)
+
+
+class LocalSystem:
+    """Broker, database and workers, for as long as the `with` block lives."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, *, port: int = 0, partitions: int = PARTITIONS, workers: int = 1
+    ) -> None:
+        """Prepare it; `with` starts the broker, `start_workers` the rest. ``port`` 0: any free one."""
+        self.folder = folder
+        self._broker = EmbeddedBroker(folder / "broker", port)
+        self._given = settings
+        self._partitions = partitions
+        self._workers = workers
+        self._children: list[Child] = []
+        self.settings = settings
+
+    @property
+    def database_folder(self) -> Path:
+        """Where the tables are."""
+        return self.folder / "db"
+
+    @property
+    def bootstrap(self) -> str:
+        """The broker's address."""
+        return self._broker.bootstrap
+
+    def __enter__(self) -> Self:
+        """Start the broker and make the topics."""
+        try:
+            self._broker.start()
+            self.settings = self._own_settings()
+            made = topic_admin.create(self.settings.kafka, partitions=self._partitions, replication=1)
+            failed = [f"{one.topic}: {one.detail}" for one in made if one.outcome == "failed"]
+            if failed:
+                raise KafkaUnavailable("the embedded broker did not make the topics: " + "; ".join(failed))
+        except BaseException:
+            self._broker.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all."""
+        self.stop()
+
+    def _own_settings(self) -> Settings:
+        """Return the settings with what is embedded in place of any cluster that the configuration names."""
+        correlate = replace(self._given.correlate, instance="local", state_dir=str(self.folder / "state"))
+        return replace(
+            self._given,
+            kafka={"bootstrap.servers": self._broker.bootstrap},
+            schema_registry={},
+            topic_prefix="",
+            correlate=correlate,
+        )
+
+    def start_workers(self) -> None:
+        """Start the processors, each in a process of its own."""
+        self._children.append(Child.start(LOADER, _load, self.settings, self.folder))
+        for number in range(self._workers):
+            own = replace(self.settings, correlate=replace(self.settings.correlate, instance=f"local-{number}"))
+            self._children.append(Child.start(f"correlate-{number}", _correlate, own, self.folder))
+
+    def figures(self) -> Figures:
+        """Tell how far the workers are; raise `WorkerFailedError` if one has ended."""
+        for child in self._children:
+            child.listen()
+        if self._children and not self._broker.running:
+            raise KafkaUnavailable(f"the embedded broker has stopped (its log is {self._broker.log_path})")
+        told = [child.figures for child in self._children if child.figures is not None]
+        stats = [one for one in told if isinstance(one, Stats)]
+        return Figures(_sum(stats), next((one for one in told if isinstance(one, Loaded)), Loaded()))
+
+    def database(self) -> RemoteDatabase | None:
+        """Return the tables, for reading, while the loader holds them; None: it does not yet."""
+        return RemoteDatabase.find(self.database_folder)
+
+    def stop_workers(self) -> None:
+        """Let the workers finish what they have begun, correlate first: the loader takes its last statuses."""
+        for ours in (False, True):
+            some = [child for child in self._children if (child.name == LOADER) is ours]
+            for child in some:
+                child.ask_to_stop()
+            for child in some:
+                child.wait()
+        self._children = []
+
+    def stop(self) -> None:
+        """Stop the workers, then the broker."""
+        try:
+            self.stop_workers()
+        finally:
+            for child in self._children:  # only where stopping was itself interrupted
+                child.process.kill()
+            self._broker.stop()
+
+
+def _sum(stats: list[Stats]) -> Stats:
+    """Add the workers' counters up; stream time is that of the one that is furthest behind."""
+    total = Stats()
+    for one in stats:
+        for name in Stats.__slots__:
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+    total.stream_time_ms = min((one.stream_time_ms for one in stats if one.stream_time_ms), default=0)
+    return total
+
+
+# ---- what the children do ------------------------------------------------------------------------------------------
+
+
+def _correlate(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
+    with instance_folder(settings) as (name, state):
+        worker = CorrelateWorker(settings, state, name, None, static_member=True)
+        teller.watch(lambda: replace(worker.stats))
+        worker.run(stop)
+
+
+def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Teller) -> None:
+    tables = EmbeddedDatabase(folder / "db")
+    try:
+        migrate(tables)
+        with serving(tables):
+            worker = LoadWorker(tables, settings.kafka, group=settings.load.group, instance_id="local-load")
+            teller.watch(lambda: _loaded(worker))
+            worker.run(stop)
+    finally:
+        tables.close()
+
+
+def _loaded(worker: LoadWorker) -> Loaded:
+    progress = worker.progress
+    return Loaded(progress.state, dict(progress.rows), progress.caught_up)
