@@ -16,6 +16,7 @@ from typing import NamedTuple
 from confluent_kafka.admin import AdminClient
 
 from streams.kafka import topic_admin
+from streams.kafka.client import admin_options
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.topics import load_topics, select
 
@@ -87,7 +88,7 @@ def topics(bootstrap: str, prefix: str, partitions: int) -> Iterator[None]:
     try:
         yield
     finally:
-        admin = AdminClient(options)
+        admin = AdminClient(admin_options(options))
         names = [name for name in admin.list_topics(timeout=30).topics if name.startswith(prefix)]
         for future in admin.delete_topics(names, operation_timeout=30).values():
             future.result(30)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,18 +51,24 @@ class DataSet:
         """Return what the records are, as shares."""
         total = len(self.records)
         shares = {kind: round(count / total, 3) for kind, count in self.kinds.most_common()}
-        return {"records": total, "messages": self.messages, "events": shares, "multipart_events": self._multipart()}
+        return {
+            "records": total,
+            "messages": self.messages,
+            "events": shares,
+            "events_of_multipart_messages": round(self.multipart / total, 3),
+        }
 
-    def _multipart(self) -> float:
-        return round(self.multipart / len(self.records), 3)
 
+def config(messages: int, rate: float, start_ms: int, long_text: float, counted_ids: bool) -> TrafficConfig:
+    """Return the simulator's own traffic; at most `long_text` of a campaign's messages have several parts.
 
-def config(messages: int, rate: float, start_ms: int, long_text: float) -> TrafficConfig:
-    """Return the simulator's own traffic; at most `long_text` of a campaign's messages have several parts."""
+    Only one traffic of a data set may count its messages' ids, they would be the same in the other.
+    """
     base = TrafficConfig(messages=messages, messages_per_s=rate, start_ms=start_ms)
     accounts = [
         msgspec.structs.replace(
             account,
+            id_form=account.id_form if counted_ids else "uuid",
             campaigns=[
                 msgspec.structs.replace(campaign, long_text=min(campaign.long_text, long_text))
                 for campaign in account.campaigns
@@ -73,32 +79,21 @@ def config(messages: int, rate: float, start_ms: int, long_text: float) -> Traff
     return msgspec.structs.replace(base, accounts=accounts)
 
 
-def make(
-    events: int, rate: float, long_text: float, seed: int, progress: Callable[[int, int], None] = lambda done, all: None
-) -> DataSet:
-    """Make the records for measuring about `events`; `progress` is told how many of how many there are."""
-    today_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS
-    start_ms = today_ms - _DAYS_BACK * DAY_MS
+def make(events: int, rate: float, long_text: float, seed: int) -> DataSet:
+    """Make the records for measuring about `events`, at `rate` messages a second of event time."""
+    start_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
     first = int(events * (1 + WARM_UP) / _EVENTS_PER_MESSAGE) + 1
     after = int(events * AFTERWARDS / _EVENTS_PER_MESSAGE) + 1
     found = DataSet([], int(events * WARM_UP), 0, first + after)
-    encoders = {topic: Encoder(topic).encode for topic in INPUTS}
-    expected = int((first + after) * _EVENTS_PER_MESSAGE)
-    for number, (messages, begin_ms) in enumerate(((first, start_ms), (after, start_ms + 3 * DAY_MS))):
-        _add(found, Traffic(config(messages, rate, begin_ms, long_text), seed + number), encoders, progress, expected)
-        if not number:
-            found.until = len(found.records)
-    found.until += (len(found.records) - found.until) // 2
+    _add(found, Traffic(config(first, rate, start_ms, long_text, True), seed))
+    end_of_first = len(found.records)
+    _add(found, Traffic(config(after, rate, start_ms + 3 * DAY_MS, long_text, False), seed + 1))
+    found.until = (end_of_first + len(found.records)) // 2
     return found
 
 
-def _add(
-    found: DataSet,
-    traffic: Iterable[Arrival],
-    encoders: dict[str, Callable[[Any], bytes]],
-    progress: Callable[[int, int], None],
-    expected: int,
-) -> None:
+def _add(found: DataSet, traffic: Iterable[Arrival]) -> None:
+    encoders = {topic: Encoder(topic) for topic in INPUTS}
     multipart = set()
     for _, topic, event in traffic:
         record: Any = event
@@ -109,9 +104,7 @@ def _add(
                 multipart.add(record.message_id)
         found.multipart += record.message_id in multipart
         found.kinds[kind] += 1
-        found.records.append((topic, encoders[topic](record), record.message_id))
-        if len(found.records) % 5_000 == 0:
-            progress(len(found.records), max(expected, len(found.records)))
+        found.records.append((topic, encoders[topic].encode(record), record.message_id))
 
 
 def fill(bootstrap: str, prefix: str, records: list[Record]) -> None:

@@ -13,8 +13,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.settings import Settings
 
 STOP_S = 15.0
 """How long a worker may take to finish what it has begun."""
+_ORPHAN_S = 5.0  # the same where the parent is gone, and the broker with it
 _TELL_EVERY_S = 0.25
 _DONE, _FAILED = 0, 1
 
@@ -94,7 +96,8 @@ class Child:
         process = context.Process(
             target=_child, args=(work, settings, folder, log_path, theirs), name=f"sms-streams {name}", daemon=True
         )
-        process.start()
+        with _undisturbed():
+            process.start()
         theirs.close()  # so that the end of the child is the end of the pipe
         return cls(name, log_path, process, ours)
 
@@ -137,11 +140,23 @@ class Child:
         return not self.process.is_alive()
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Start a child that Ctrl-C and a closed terminal do not reach, from its first instant: the parent decides."""
+    resource_tracker.ensure_running()  # else it is started together with the first child, and lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # ---- in the child --------------------------------------------------------------------------------------------------
 
 
 def _child(work: Work, settings: Settings, folder: Path, log_path: Path, connection: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _print_to(log_path)
@@ -177,8 +192,10 @@ def _print_to(path: Path) -> None:
 
 def _await_stop(connection: Connection, stop: threading.Event) -> None:
     """Set the flag when the parent says so or is gone; then see to it that the process ends."""
+    patience_s = _ORPHAN_S
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
+        patience_s = STOP_S
     stop.set()
-    threading.Event().wait(STOP_S)
+    threading.Event().wait(patience_s)
     os._exit(_FAILED)

@@ -28,7 +28,6 @@ from streams.settings import Settings
 
 PARTITIONS = 4
 LOADER = "load"
-_LOAD_SECONDS = 0.5  # between inserts: quick to see, and few parts for one person's traffic
 
 
 @dataclass

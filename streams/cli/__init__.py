@@ -45,10 +45,12 @@ class Group(click.Group):
 def _explained(error: Exception) -> tuple[int, str] | None:
     from confluent_kafka import KafkaException
 
+    from streams.apps.children import WorkerFailedError
     from streams.apps.correlate import InstanceInUseError
     from streams.apps.replay_journal import InterruptedReplayError
     from streams.clickhouse.backend import DatabaseError
     from streams.kafka.client import KafkaUnavailable, OptionRefused, describe_error
+    from streams.kafka.embedded import EmbeddedBrokerError
     from streams.runtime.changelog import ChangelogError
     from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError
 
@@ -60,7 +62,7 @@ def _explained(error: Exception) -> tuple[int, str] | None:
         return EXIT_BAD_INPUT, str(error)
     if isinstance(error, KafkaException):
         return EXIT_UNAVAILABLE, f"Kafka: {describe_error(error.args[0])}"
-    if isinstance(error, (KafkaUnavailable, DatabaseError, ChangelogError, TopicsError)):
+    if isinstance(error, (KafkaUnavailable, EmbeddedBrokerError, WorkerFailedError, DatabaseError, ChangelogError, TopicsError)):
         return EXIT_UNAVAILABLE, str(error)
     return None
 

@@ -2,4 +2,56 @@
 
 from __future__ import annotations
 
-COMMANDS = ()
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from streams.cli.context import Context, stop_flag
+
+INTERRUPTED = 130
+_DATA = Path("sms-data")
+
+
+def own_command() -> str:
+    """Return how this program was called, so that what we tell people to type works as it stands."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{_short(Path(sys.executable))} -m streams"
+    found = shutil.which(called.name)
+    if found is not None and Path(found).absolute() == called.absolute():
+        return called.name
+    return _short(called)
+
+
+def _short(path: Path) -> str:
+    """Write a path as it is from here, where it is below here."""
+    path = path.absolute()
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _as_given(folder: Path) -> Path:
+    return Path(_short(folder))
+
+
+@click.command()
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=_DATA, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="Kafka's. 0: any free one.")
+@click.option("--workers", type=click.IntRange(1, 4), default=1, show_default=True, help="Correlate workers.")
+@click.pass_obj
+def up(context: Context, data: Path, port: int, workers: int) -> None:
+    """Run everything in this terminal: embedded broker and database, correlate, load. For trying out; Ctrl-C stops it.
+
+    Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify with
+    --db DATA/db). Started again, it goes on where it was.
+    """
+    from streams.apps.display import console
+    from streams.apps.up import run_up
+
+    stop = stop_flag()
+    run_up(context.settings(), _as_given(data), stop, console(), port=port, workers=workers, command=own_command())
+
+
+COMMANDS = (up,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from streams.clickhouse.backend import Database
+from streams.clickhouse.backend import Database, DatabaseError
 
 
 def open_database(
@@ -20,7 +20,7 @@ def open_database(
     """Open the server at `url`, or else the embedded database in `directory`.
 
     `options` go to clickhouse-driver (TLS files, compression, timeouts). Client libraries are imported only when used.
-    `shared`: where another process holds the embedded database, ask that one; enough for reading.
+    `shared`: for reading; an embedded database must be there, and where another process holds it, that one is asked.
     """
     if url:
         from streams.clickhouse.server import ServerDatabase, server_options
@@ -34,6 +34,8 @@ def open_database(
         remote = RemoteDatabase.find(directory)
         if remote is not None:
             return remote
+        if not Path(directory).is_dir():
+            raise DatabaseError(f"There is no database in {directory}: is that the folder it was loaded into?")
     from streams.clickhouse.embedded import EmbeddedDatabase
 
     return EmbeddedDatabase(directory)

@@ -34,6 +34,7 @@ class Traffic:
         self._rng = Random(seed)
         self._on_truth = on_truth
         self._counter = 0
+        self._series = f"{Random(f'{seed} {config.start_ms}').getrandbits(32):08x}"  # two runs must not share ids
         self._streams = [(account, campaign) for account in config.accounts for campaign in account.campaigns]
         self._running: list[tuple[Account, Campaign]] = []
         self._running_weights: list[float] = []
@@ -99,7 +100,7 @@ class Traffic:
     ) -> Submit:
         rng = self._rng
         self._counter += 1
-        message_id = uuid_text(rng) if account.id_form == "uuid" else f"{account.name}-{self._counter:09d}"
+        message_id = uuid_text(rng) if account.id_form == "uuid" else f"{account.name}-{self._series}-{self._counter:06d}"
         parts = rng.choice(_LONG_PARTS) if rng.random() < campaign.long_text else 1
         return Submit(
             account=account.name,
