@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -64,9 +65,12 @@ def _read(consumer: Consumer, topic: str) -> list[bytes | None]:
     open_partitions = set(consumer.list_topics(topic, timeout=_PATIENCE_S).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in open_partitions])
     values: list[bytes | None] = []
+    until = time.monotonic() + _PATIENCE_S
     while open_partitions:
-        messages: list[Any] = consumer.consume(20_000, _PATIENCE_S)
-        if not messages:
+        messages: list[Any] = consumer.consume(20_000, 0.2)
+        if messages:
+            until = time.monotonic() + _PATIENCE_S
+        elif time.monotonic() > until:
             raise NotDoneError(f"{topic} cannot be read to its end")
         for message in messages:
             error = message.error()

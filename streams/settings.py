@@ -60,7 +60,10 @@ class LoadSettings:
 
 @dataclass(frozen=True)
 class ClickHouseSettings:
-    """Where the tables are: a server's ``url`` (clickhouse://user@host:9000/) or the folder ``db`` of an embedded one."""
+    """Where the tables are: a server's ``url`` (clickhouse://user@host:9000/), or an embedded one's folder ``db``.
+
+    ``password`` is better given as ``password_file`` or in the environment.
+    """
 
     url: str = ""
     db: str = ""

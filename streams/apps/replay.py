@@ -12,8 +12,8 @@ from typing import Any
 from streams.apps.replay_files import Read, digest, read_file
 from streams.apps.replay_journal import AsOf, File, InterruptedReplayError, Journal
 from streams.clickhouse.backend import Database
-from streams.clickhouse.stored import stored_events
 from streams.clickhouse.rows import load_rows
+from streams.clickhouse.stored import stored_events
 from streams.codec.checks import TIME_FIELD
 from streams.codec.ndjson import BadLineError
 from streams.correlator.step import Correlator, Delta
@@ -105,8 +105,8 @@ class Replay:
             return
         if not paths or digest(paths[0]) != cut_off.sha256:
             raise InterruptedReplayError(
-                f"the replay of {cut_off.path} was interrupted: run it again first (sms-streams replay {cut_off.path}), "
-                "nothing of it will be doubled"
+                f"the replay of {cut_off.path} was interrupted: run it again first "
+                f"(sms-streams replay {cut_off.path}), nothing of it will be doubled"
             )
         self._journal.content.files.remove(cut_off)
 

@@ -85,7 +85,7 @@ def _records(file: IO[bytes]) -> Iterator[Read]:
         reader = fastavro.reader(file)
         schema: Any = reader.writer_schema
         topic = _TOPIC_OF_RECORD.get(str(schema["name"]).rpartition(".")[2])
-        for number, record in enumerate(reader, start=1):  # noqa: B007 (it is told after the loop, too)
+        for number, record in enumerate(reader, start=1):
             yield Read(number, file.tell(), _record(topic, record), repr(record).encode()[:10_000])
     except Exception as error:  # whatever a damaged file makes the Avro library raise
         detail = f"the Avro file is damaged after record {number}: {error!r}"

@@ -48,10 +48,7 @@ class Entry(NamedTuple):
 
     def answer(self) -> AnswerOutcome:
         """Return the meaning as an answer's code."""
-        if self.status == "accepted":
-            kind = OK
-        else:
-            kind = TEMPORARY if self.reason_class == "temporary" else PERMANENT
+        kind = OK if self.status == "accepted" else TEMPORARY if self.reason_class == "temporary" else PERMANENT
         return AnswerOutcome(kind, self.reason, self.reason_class, self.recipient_action)
 
     def report(self) -> ReportOutcome:

@@ -62,7 +62,9 @@ def _explained(error: Exception) -> tuple[int, str] | None:
         return EXIT_BAD_INPUT, str(error)
     if isinstance(error, KafkaException):
         return EXIT_UNAVAILABLE, f"Kafka: {describe_error(error.args[0])}"
-    if isinstance(error, (KafkaUnavailable, EmbeddedBrokerError, WorkerFailedError, DatabaseError, ChangelogError, TopicsError)):
+    if isinstance(
+        error, (KafkaUnavailable, EmbeddedBrokerError, WorkerFailedError, DatabaseError, ChangelogError, TopicsError)
+    ):
         return EXIT_UNAVAILABLE, str(error)
     return None
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,6 +42,16 @@ class Context:
         if "bootstrap.servers" in settings.kafka:
             return settings
         return load_settings(config or self._config, environment, sections)
+
+
+def quiet(kafka: Mapping[str, str]) -> dict[str, str]:
+    """Return client options for a command that a person waits for.
+
+    The client's own log lines (one for every vain attempt to connect) are left out: the error says it once.
+    """
+    if sys.stderr.isatty():
+        click.echo(f"connecting to Kafka at {kafka.get('bootstrap.servers', '?')} ...", err=True)
+    return {"log_level": "2", **kafka}
 
 
 def stop_flag() -> threading.Event:

@@ -105,8 +105,8 @@ def _tell_replay(summary: Summary) -> None:
     click.echo(f"read: {counts}; {bad} bad lines (kept in sms.dead_letters)")
     time = datetime.fromtimestamp(summary.stream_time_ms / 1_000, UTC).isoformat(timespec="milliseconds")
     click.echo(
-        f"wrote: {summary.revisions} revisions, {summary.timeouts} of them by timeouts; {summary.duplicates} duplicates, "
-        f"{summary.orphans} orphans; stream time {time}"
+        f"wrote: {summary.revisions} revisions, {summary.timeouts} of them by timeouts; "
+        f"{summary.duplicates} duplicates, {summary.orphans} orphans; stream time {time}"
     )
 
 
@@ -176,8 +176,9 @@ def _tell_verify(report: Report) -> None:
     for text in report.examples:
         click.echo(text)
     click.echo(
-        f"{report.messages} messages: {report.equal} equal, {report.different} different, {report.missing} without a row, "
-        f"{report.extra} without a submit; {report.waiting} known only from answers or reports"
+        f"{report.messages} messages: {report.equal} equal, {report.different} different, "
+        f"{report.missing} without a row, {report.extra} without a submit; "
+        f"{report.waiting} known only from answers or reports"
     )
     if report.columns:
         click.echo("columns that differ: " + ", ".join(f"{name} ({n})" for name, n in report.columns.most_common()))

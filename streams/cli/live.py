@@ -38,7 +38,9 @@ def _as_given(folder: Path) -> Path:
 
 @click.command()
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=_DATA, show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="Kafka's. 0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="Kafka's. 0: any free one."
+)
 @click.option("--workers", type=click.IntRange(1, 4), default=1, show_default=True, help="Correlate workers.")
 @click.pass_obj
 def up(context: Context, data: Path, port: int, workers: int) -> None:

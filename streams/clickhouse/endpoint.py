@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _line(self, value: Any) -> None:
         self.wfile.write(json.dumps(value).encode() + b"\n")
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the base class's)
+    def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet: queries are not news."""
         log.debug(format, *args)
 

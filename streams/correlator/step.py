@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.correlator import shortcuts
-from streams.correlator.message import GENERAL, Message, message_key
+from streams.correlator.message import GENERAL, Message
 from streams.correlator.rules import evaluate
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime

@@ -100,7 +100,9 @@ class Traffic:
     ) -> Submit:
         rng = self._rng
         self._counter += 1
-        message_id = uuid_text(rng) if account.id_form == "uuid" else f"{account.name}-{self._series}-{self._counter:06d}"
+        message_id = (
+            uuid_text(rng) if account.id_form == "uuid" else f"{account.name}-{self._series}-{self._counter:06d}"
+        )
         parts = rng.choice(_LONG_PARTS) if rng.random() < campaign.long_text else 1
         return Submit(
             account=account.name,

@@ -14,6 +14,8 @@ from typing import Any
 
 import fastavro
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streams import events
 from streams.codec import schemas as schema_module
@@ -151,8 +153,8 @@ def test_a_registry_that_does_not_answer_stops_the_batch_and_condemns_no_record(
 
 # ---- what cannot be read -----------------------------------------------------------------------------------------
 
-VALUE = by_topic(events.SUBMIT)[0].value
-BODY = by_topic(events.SUBMIT)[0].body
+USUAL = next(e for e in EXAMPLES if e.name == "sms.submit/minimal")
+VALUE, BODY = USUAL.value, USUAL.body
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,27 @@ def test_what_cannot_be_read_is_named_and_holds_nothing_up(value: bytes | None, 
     assert says in detail
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([e for e in EXAMPLES if e.topic == events.SUBMIT]), st.data())
+def test_a_damaged_record_never_stops_its_neighbours(example: Example, data: st.DataObject) -> None:
+    body = bytearray(example.body)
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.sampled_from([len(body), data.draw(st.integers(0, len(body)))]))
+    decoded = Decoder(events.SUBMIT).columns([VALUE, example.value[:10] + bytes(body[:end]), VALUE])
+    rows = dicts(events.SUBMIT, decoded.batch)
+    assert len(rows) + len(decoded.bad) == 3
+    assert rows[0] == rows[-1] == USUAL.record
+
+
+def test_an_int_of_more_than_32_bits_is_refused_and_its_neighbours_are_read() -> None:
+    attempt = VALUE.index(b"\x02", len(VALUE) - len(BODY) + len("default" + USUAL.record["message_id"]))  # 1, zigzag
+    wide = VALUE[:attempt] + b"\xfe\xff\xff\xff\xff\x01" + VALUE[attempt + 1 :]
+    decoded = Decoder(events.SUBMIT).columns([VALUE, wide, GARBAGE, VALUE])
+    assert decoded.good == [0, 3]
+    assert [(bad.position, bad.reason) for bad in decoded.bad] == [(1, "not_avro"), (2, "not_avro")]
+
+
 def test_confluent_framing_without_a_registry_says_which_setting_is_missing() -> None:
     (bad,) = Decoder(events.SUBMIT).columns([confluent(1, BODY)]).bad
     assert bad.reason == "unknown_schema"
@@ -185,7 +208,7 @@ def test_confluent_framing_without_a_registry_says_which_setting_is_missing() ->
 
 
 def test_strings_that_are_not_utf8_are_refused_by_both_paths() -> None:
-    message_id = by_topic(events.SUBMIT)[0].record["message_id"].encode()
+    message_id = USUAL.record["message_id"].encode()
     broken = VALUE.replace(message_id, b"\xff" * len(message_id))
     assert broken != VALUE
     for batch in ([broken], [broken, GARBAGE]):

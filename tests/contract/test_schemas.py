@@ -37,10 +37,39 @@ PROMISED: dict[str, dict[str, Any]] = {
         **{"received_at_ms": REQUIRED, "done_at_ms": None, "code": REQUIRED, "err": "", "text": ""},
     },
 }
-PROMISED_STATUS = """account campaign message_id provider sender recipient country traffic_type attempt parts status
-    version derived settled late conflict duplicate_delivery reason reason_class recipient_action billable_parts
-    response_code report_code report_err provider_message_id created_at_ms submitted_at_ms responded_at_ms done_at_ms
-    received_at_ms attributes""".split()
+PROMISED_STATUS = [
+    "account",
+    "campaign",
+    "message_id",
+    "provider",
+    "sender",
+    "recipient",
+    "country",
+    "traffic_type",
+    "attempt",
+    "parts",
+    "status",
+    "version",
+    "derived",
+    "settled",
+    "late",
+    "conflict",
+    "duplicate_delivery",
+    "reason",
+    "reason_class",
+    "recipient_action",
+    "billable_parts",
+    "response_code",
+    "report_code",
+    "report_err",
+    "provider_message_id",
+    "created_at_ms",
+    "submitted_at_ms",
+    "responded_at_ms",
+    "done_at_ms",
+    "received_at_ms",
+    "attributes",
+]
 PROMISED_SYMBOLS = {
     "Status": "pending excluded submitted accepted enroute sent_without_sr delivered partially_delivered failed",
     "ReasonClass": "none temporary permanent undetermined sender",

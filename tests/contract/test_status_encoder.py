@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from streams.codec.avro import Encoder
-from streams.codec.status import StatusEncoder, encode_long, encode_map, encode_string
+from streams.codec.status import StatusEncoder
 from streams.correlator.message import Message
-from streams.correlator.rules import evaluate
-from streams.correlator.step import Delta
 from streams.correlator.verdict import Verdict, message_status
 from streams.events import MESSAGE_STATUS, DeliveryReport, MessageStatus, Submit, SubmitResponse
-from streams.settings import settings_from
-from tests.adapters import CatalogCodes, Run, rows
 from tests.contract.examples import FakeRegistry, confluent, examples
-from tests.golden_histories import load
-from tests.histories import START_MS, Case, cases, random_history, stream_times
 
 REFERENCE = Encoder(MESSAGE_STATUS)
 GOLDEN = [e for e in examples() if e.topic == MESSAGE_STATUS]

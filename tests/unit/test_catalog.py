@@ -16,7 +16,8 @@ CATALOG = default_catalog()
 
 @pytest.mark.parametrize(("value", "name"), ANSWERS)
 def test_command_status_by_name_hexadecimal_and_decimal(value: int, name: str) -> None:
-    forms = [name, name.lower(), f" {name} ", name.removeprefix("ESME_"), f"0x{value:08X}", f"0x{value:x}", str(value)]
+    forms = [name, name.lower(), f" {name} ", name.removeprefix("ESME_")]
+    forms += [f"0x{value:08X}", f"0x{value:x}", str(value)]
     meanings = {CATALOG.answer("smpp", form) for form in [*forms, f"{value:08X}"]}
     assert len(meanings) == 1
     kind = next(iter(meanings)).kind
@@ -58,7 +59,13 @@ def test_all_48_command_statuses_of_smpp_3_4_are_there() -> None:
 
 
 def row(**changes: str) -> str:
-    values = dict(zip(COLUMNS, "report,X,,failed,yes,rejected,permanent,keep,no,orange,X,X,s".split(","), strict=True))
+    values = dict(
+        zip(
+            COLUMNS,
+            ["report", "X", "", "failed", "yes", "rejected", "permanent", "keep", "no", "orange", "X", "X", "s"],
+            strict=True,
+        )
+    )
     return ",".join((values | changes).values())
 
 

@@ -67,6 +67,15 @@ def test_values_that_are_refused(fields: dict[str, object], reason: str, words: 
     assert told.value.reason == reason
 
 
+def reason_of(data: bytes) -> str | None:
+    """Why a line is refused; None where it is taken. Any other exception is a failure."""
+    try:
+        parse_line(data)
+    except BadLineError as error:
+        return error.reason and error.detail
+    return None
+
+
 def test_fields_nobody_knows_are_named() -> None:
     assert parse_line(line(submited_by="x", colour=1)).ignored == ("submited_by", "colour")
 
@@ -84,18 +93,11 @@ def test_a_report_that_knows_only_the_providers_id_is_kept_as_an_orphan() -> Non
     | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )
 def test_any_bytes_give_an_event_or_a_reason(data: bytes) -> None:
-    try:
-        parse_line(data)
-    except BadLineError as error:
-        assert error.reason
-        assert error.detail
+    assert reason_of(data) != ""
 
 
 @given(
     st.dictionaries(st.sampled_from(["topic", *Submit._fields]), st.none() | st.integers() | st.text() | st.floats())
 )
 def test_any_object_gives_an_event_or_a_reason(fields: dict[str, object]) -> None:
-    try:
-        parse_line(json.dumps({"topic": "sms.submit"} | fields).encode())
-    except BadLineError as error:
-        assert error.detail
+    assert reason_of(json.dumps({"topic": "sms.submit"} | fields).encode()) != ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from pathlib import Path
@@ -128,5 +129,5 @@ def test_nothing_is_said_twice(seed: int) -> None:
     run.feed(events)
     run.end(as_of(events, rng))
     for message_rows in run.by_message().values():
-        for before, after in zip(message_rows, message_rows[1:], strict=False):
+        for before, after in itertools.pairwise(message_rows):
             assert before != after
