@@ -47,7 +47,7 @@ test-kafka: $(INSTALLED_DEV) ## Run all tests, on real Apache Kafka too (KAFKA_B
 
 .PHONY: bench
 bench: $(INSTALLED_DEV) ## Measure correlate against consuming alone and against a plain Faust join
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED_DEV) ## Linter, formatter (checks only), strict types, import contracts

@@ -39,7 +39,7 @@ _notes = Console(stderr=True, highlight=False)
 @click.option("--rounds", default=3, type=click.IntRange(1), help="how often everything is measured")
 @click.option("--partitions", default=4, type=click.IntRange(1), help="partitions of every topic")
 @click.option("--rate", default=2_000.0, help="messages a second of event time")
-@click.option("--long-text", default=0.1, help="largest share of messages with several parts in a campaign")
+@click.option("--mix", default="typical", type=click.Choice(list(traffic.MIXES)), help="what the traffic consists of")
 @click.option("--seed", default=1, help="of the traffic")
 @click.option("--bootstrap", envvar="KAFKA_BOOTSTRAP", default="", help="broker; default: one is started")
 @click.option("--skip-faust", is_flag=True, help="leave the Faust join out")
@@ -68,7 +68,7 @@ def measure(options: dict[str, Any]) -> Report:
     bind(cores[:-1])  # this process and the broker that it starts, if any, leave that core alone
     with progress() as tell:
         tell("making the records")
-        data = traffic.make(options["events"], options["rate"], options["long_text"], options["seed"])
+        data = traffic.make(options["events"], options["mix"], options["rate"], options["seed"])
         _notes.print(f"{len(data.records):,} records of {data.messages:,} messages")
         tell("starting a broker")
         with brokers.broker(options["bootstrap"]) as broker:
@@ -103,6 +103,7 @@ def about(options: dict[str, Any], broker: str, core: str, data: traffic.DataSet
         "broker": broker,
         "core": core,
         "partitions": options["partitions"],
+        "mix": options["mix"],
         "traffic": data.mix(),
         "messages_per_s_of_event_time": options["rate"],
         "faust_events": 0 if options["skip_faust"] else options["faust_events"],

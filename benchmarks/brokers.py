@@ -80,7 +80,7 @@ def _free_port() -> int:
 @contextmanager
 def topics(bootstrap: str, prefix: str, partitions: int) -> Iterator[None]:
     """Make the topics under `prefix`; everything whose name begins with it is deleted afterwards."""
-    options = {"bootstrap.servers": bootstrap}
+    options = {"bootstrap.servers": bootstrap, "log_level": "5"}  # the client's notes on its own threads left out
     made = topic_admin.create(options, topics=select(load_topics(), _TOPICS), partitions=partitions, prefix=prefix)
     failed = [f"{topic.topic}: {topic.detail}" for topic in made if topic.outcome == "failed"]
     if failed:

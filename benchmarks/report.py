@@ -73,31 +73,31 @@ class Report:
             console.print(self._stages())
 
     def _main(self) -> Table:
-        table = Table(title=f"on {self.about['broker']}, {_cores(self.about)}", title_justify="left")
-        table.add_column("")
-        for name in ("events/s", "CPU us/event", "events/s", "CPU"):
+        table = Table(title=f"On {self.about['broker']}, {_cores(self.about)}", title_justify="left")
+        table.add_column("median of the rounds", no_wrap=True)
+        for name in ("events/s", "CPU us/event", "correlate to it: events/s", "CPU"):
             table.add_column(name, justify="right")
         for who, title in _TITLES.items():
             speeds, costs = self.figures(who, SPEED), self.figures(who, CPU)
             if speeds:
                 table.add_row(title, f"{median(speeds):,.0f}", f"{median(costs):,.2f}", *self._ratio_cells(who))
         table.caption = (
-            f"Medians of {len(self.rounds)} rounds; on the right how many times each of them correlate does, "
-            "median (smallest)"
+            f"{len(self.rounds)} rounds. To the right: how many times as many events correlate does in the same time, "
+            "and in the same CPU time; the median, and in brackets the smallest."
         )
         table.caption_justify = "left"
         return table
 
-    def _ratio_cells(self, who: str) -> tuple[str, str]:
+    def _ratio_cells(self, who: str) -> list[str]:
         if who == OURS:
-            return "", ""
-        speed, cpu = (_spread(self.times(what, who)) for what in (SPEED, CPU))
-        return tuple(f"{found['median']:.2f} x ({found['min']:.2f})" for found in (speed, cpu))  # type: ignore[return-value]
+            return ["", ""]
+        spreads = [_spread(self.times(what, who)) for what in (SPEED, CPU)]
+        return [f"{found['median']:.3g} x ({found['min']:.3g})" for found in spreads]
 
     def _stages(self) -> Table:
         stages: dict[str, float] = self.breakdown["stages"]
         total = sum(stages.values())
-        table = Table(title="correlate by stage, in a run of its own (timing costs a little)", title_justify="left")
+        table = Table(title="Correlate by stage, in a run of its own (timing it costs a little)", title_justify="left")
         table.add_column("stage")
         table.add_column("CPU us/event", justify="right")
         table.add_column("share", justify="right")

@@ -29,6 +29,9 @@ WARM_UP = 0.1
 AFTERWARDS = 0.2
 """Share of the measured events that follows, measured to its middle."""
 _EVENTS_PER_MESSAGE = 3.3
+MIXES: dict[str, dict[str, float]] = {"typical": {"long_text": 0.08, "pending": 0.02}, "simulator": {}}
+"""What caps the habits of the simulator's campaigns. The simulator's own traffic has a quarter of long messages, and a
+tenth that is announced as pending, so that a demonstration shows them: more than most senders have."""
 _DAYS_BACK = 6
 """Event time begins so long ago that everything has come by now, and nothing is dated in the future."""
 
@@ -59,18 +62,21 @@ class DataSet:
         }
 
 
-def config(messages: int, rate: float, start_ms: int, long_text: float, counted_ids: bool) -> TrafficConfig:
-    """Return the simulator's own traffic; at most `long_text` of a campaign's messages have several parts.
+def config(mix: str, messages: int, rate: float, start_ms: int, counted_ids: bool) -> TrafficConfig:
+    """Return a mix (`MIXES`) of the simulator's traffic, at `rate` messages a second of event time.
 
     Only one traffic of a data set may count its messages' ids, they would be the same in the other.
     """
     base = TrafficConfig(messages=messages, messages_per_s=rate, start_ms=start_ms)
+    most = MIXES[mix]
     accounts = [
         msgspec.structs.replace(
             account,
             id_form=account.id_form if counted_ids else "uuid",
             campaigns=[
-                msgspec.structs.replace(campaign, long_text=min(campaign.long_text, long_text))
+                msgspec.structs.replace(
+                    campaign, **{habit: min(share, getattr(campaign, habit)) for habit, share in most.items()}
+                )
                 for campaign in account.campaigns
             ],
         )
@@ -79,15 +85,15 @@ def config(messages: int, rate: float, start_ms: int, long_text: float, counted_
     return msgspec.structs.replace(base, accounts=accounts)
 
 
-def make(events: int, rate: float, long_text: float, seed: int) -> DataSet:
-    """Make the records for measuring about `events`, at `rate` messages a second of event time."""
+def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
+    """Make the records for measuring about `events`."""
     start_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
     first = int(events * (1 + WARM_UP) / _EVENTS_PER_MESSAGE) + 1
     after = int(events * AFTERWARDS / _EVENTS_PER_MESSAGE) + 1
     found = DataSet([], int(events * WARM_UP), 0, first + after)
-    _add(found, Traffic(config(first, rate, start_ms, long_text, True), seed))
+    _add(found, Traffic(config(mix, first, rate, start_ms, True), seed))
     end_of_first = len(found.records)
-    _add(found, Traffic(config(after, rate, start_ms + 3 * DAY_MS, long_text, False), seed + 1))
+    _add(found, Traffic(config(mix, after, rate, start_ms + 3 * DAY_MS, False), seed + 1))
     found.until = (end_of_first + len(found.records)) // 2
     return found
 

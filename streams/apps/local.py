@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from confluent_kafka import Consumer, TopicPartition
+
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
 from streams.apps.load import LoadWorker
@@ -20,14 +22,16 @@ from streams.clickhouse.endpoint import serving
 from streams.clickhouse.migrate import migrate
 from streams.clickhouse.remote import RemoteDatabase
 from streams.kafka import topic_admin
-from streams.kafka.client import KafkaUnavailable
+from streams.kafka.client import KafkaUnavailable, consumer_options
 from streams.kafka.embedded import EmbeddedBroker
+from streams.runtime.reading import INPUT_TOPICS
 from streams.runtime.stats import Stats
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import Settings
 
 PARTITIONS = 4
 LOADER = "load"
+_ASK_S = 10.0
 
 
 @dataclass
@@ -65,6 +69,7 @@ class LocalSystem:
         self._partitions = partitions
         self._workers = workers
         self._children: list[Child] = []
+        self._lag: Lag | None = None
         self.settings = settings
 
     @property
@@ -82,6 +87,7 @@ class LocalSystem:
         try:
             self._broker.start()
             self.settings = self._own_settings()
+            self._lag = Lag(self.settings)
             made = topic_admin.create(self.settings.kafka, partitions=self._partitions, replication=1)
             failed = [f"{one.topic}: {one.detail}" for one in made if one.outcome == "failed"]
             if failed:
@@ -125,6 +131,10 @@ class LocalSystem:
         stats = [one for one in told if isinstance(one, Stats)]
         return Figures(_sum(stats), next((one for one in told if isinstance(one, Loaded)), Loaded()))
 
+    def behind(self) -> int:
+        """Count the events on Kafka that correlate has not processed, its commit included."""
+        return self._lag.records() if self._lag is not None else 0
+
     def database(self) -> RemoteDatabase | None:
         """Return the tables, for reading, while the loader holds them; None: it does not yet."""
         return RemoteDatabase.find(self.database_folder)
@@ -146,7 +156,36 @@ class LocalSystem:
         finally:
             for child in self._children:  # only where stopping was itself interrupted
                 child.process.kill()
+            if self._lag is not None:
+                self._lag.close()
             self._broker.stop()
+
+
+class Lag:
+    """How far the correlate group is behind the ends of its inputs."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare a client; it joins no group, it only asks."""
+        group = settings.topic_prefix + settings.correlate.group
+        self._consumer = Consumer(consumer_options(settings.kafka, group_id=group))
+        self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
+        self._places: list[TopicPartition] = []
+
+    def records(self) -> int:
+        """Count the records after the committed offsets."""
+        if not self._places:
+            known = self._consumer.list_topics(timeout=_ASK_S).topics
+            self._places = [
+                TopicPartition(topic, number) for topic in self._topics for number in known[topic].partitions
+            ]
+        return sum(
+            max(0, self._consumer.get_watermark_offsets(place, timeout=_ASK_S)[1] - max(place.offset, 0))
+            for place in self._consumer.committed(self._places, timeout=_ASK_S)
+        )
+
+    def close(self) -> None:
+        """Let go of the client."""
+        self._consumer.close()
 
 
 def _sum(stats: list[Stats]) -> Stats:

@@ -59,7 +59,7 @@ class _View:
             ("tables", f"{db} (ClickHouse, embedded)"),
             ("logs", f"{self._folder / 'log'}"),
             ("send", f"{self._command}{kafka} simulate"),
-            ("ask", f'{self._command} query --db {db} "SELECT * FROM campaign_summary"'),
+            ("ask", f'{self._command} query --db {db} "SELECT status, count() FROM message_latest GROUP BY 1"'),
             ("stop", "Ctrl-C"),
         )
         table = Table.grid(padding=(0, 2))

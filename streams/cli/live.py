@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from streams.cli.context import Context, stop_flag
+from streams.settings import SettingsError
 
 INTERRUPTED = 130
 _DATA = Path("sms-data")
@@ -56,4 +57,33 @@ def up(context: Context, data: Path, port: int, workers: int) -> None:
     run_up(context.settings(), _as_given(data), stop, console(), port=port, workers=workers, command=own_command())
 
 
-COMMANDS = (up,)
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=_DATA / "demo",
+    show_default=True,
+    help="Where to leave the data; a folder of an earlier demo is replaced.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other traffic.")
+@click.pass_obj
+def demo(context: Context, data: Path, seed: int) -> None:
+    """Show the main job in a minute: traffic through an embedded Kafka, the processors, and what the tables say then.
+
+    Three days of traffic with lost, late, doubled and reordered reports, refusals, throttling and long messages. Needs
+    nothing but this package; it ends by itself.
+    """
+    from streams.apps.demo import Demo, FolderInUseError, InterruptedDemoError
+    from streams.apps.display import console
+
+    folder = _as_given(data)
+    try:
+        Demo(context.settings(), folder, stop_flag(), console(), seed).run(own_command())
+    except FolderInUseError as error:
+        raise SettingsError(str(error)) from error
+    except InterruptedDemoError:
+        click.echo(f"stopped; what there was by then is in {folder}", err=True)
+        sys.exit(INTERRUPTED)
+
+
+COMMANDS = (up, demo)

@@ -31,6 +31,7 @@ def load(context: Context, db: str | None, url: str | None, instance: str | None
     """Fill the tables: one load worker, from Kafka into ClickHouse; start as many as you like."""
     from streams.apps.correlate import registry_of
     from streams.apps.load import LoadWorker
+    from streams.clickhouse.loader import Limits
 
     settings = context.settings(clickhouse=database_flags(db, url), load={"instance": instance})
     tables = open_tables(settings.clickhouse)
@@ -42,6 +43,7 @@ def load(context: Context, db: str | None, url: str | None, instance: str | None
             group=settings.topic_prefix + settings.load.group,
             topic_prefix=settings.topic_prefix,
             instance_id=settings.load.instance,
+            limits=Limits(rows=settings.load.batch_rows, seconds=settings.load.interval_ms / 1_000),
         )
         worker.run(stop_flag())
     finally:

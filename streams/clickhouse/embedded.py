@@ -149,8 +149,8 @@ def _lock(directory: Path) -> IO[str]:
         file.close()
         raise DatabaseError(
             f"The database in {directory} is in use by {holder}. An embedded database belongs to one process at a "
-            "time (`query`, `message` and `verify` can ask `up` and `load` while those run): stop that one first, or use "
-            "a ClickHouse server (--url), which many can use at once."
+            "time (`query`, `message` and `verify` can ask a running `up` or `load`): stop that one first, or use a "
+            "ClickHouse server (--url), which many can use at once."
         ) from error
     file.seek(0)
     file.truncate()

@@ -1,8 +1,8 @@
 """Lets other commands read an embedded database while one process holds it: the engine takes one process at a time.
 
-The holder answers on the loopback address. Where, and with which word to ask, stands in a file in the database's folder
-that only its owner can read (`streams.clickhouse.remote` finds it). A question is one POST; the answer is JSON, one value
-a line, the last one `{"end": true}` or `{"error": ...}`, so that a connection that breaks off is noticed.
+The holder answers on the loopback address. Where, and with which word to ask, stands in a file in the database's
+folder that only its owner can read (`streams.clickhouse.remote` finds it). A question is one POST; the answer is JSON,
+one value a line, the last one `{"end": true}` or `{"error": ...}`, so that a connection that breaks off is noticed.
 """
 
 from __future__ import annotations

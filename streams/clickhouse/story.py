@@ -26,7 +26,7 @@ WHERE provider_message_id = {id:String} AND message_id != {id:String} ORDER BY a
 _LONGEST_TEXT = 160
 
 
-class NoSuchMessageError(LookupError):
+class NoSuchMessage(LookupError):
     """No event names that message; the text says what was looked for and what else there is."""
 
 
@@ -38,7 +38,7 @@ def message_story(db: Database, message_id: str, account: str | None = None) -> 
     if account is not None and account in accounts:
         accounts = [account]
     elif account is not None or not accounts:
-        raise NoSuchMessageError(_not_found(db, message_id, account, accounts))
+        raise NoSuchMessage(_not_found(db, message_id, account, accounts))
     latest = {row["account"]: row for row in db.query(_LATEST, params).dicts()}
     changes = _changes(db.query(_REVISIONS, params).dicts())
     return "\n".join(

@@ -63,10 +63,10 @@ def resolvable(writer: AvroSchema, reader: AvroSchema) -> bool:
 def _plain(writer: AvroSchema) -> bool:
     """Tell whether every column of the writer has a type that the fast decoder is known to take."""
     try:
-        arrow_schema(writer)
+        kinds = {field.type for field in arrow_schema(writer)}
     except (ValueError, KeyError, TypeError):
         return False
-    return True
+    return pa.binary() not in kinds  # pyruhvro 0.4 has no bytes
 
 
 def _field_resolvable(written: dict[str, Any] | None, field: dict[str, Any]) -> bool:

@@ -113,7 +113,9 @@ class Decoder:
             batch = pyruhvro.deserialize_array([value[size:] for value in values], plan.writer_json)
             conformed = conform(batch, plan.writer, self._reader, self._arrow)
             conformed.validate(full=True)  # strings are not checked to be UTF-8 while decoding
-        except (ValueError, pa.ArrowException, UnicodeDecodeError):
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a panic in Rust is no Exception; whatever it was, the reference codec tells the good
             return None
         return conformed
 

@@ -21,9 +21,10 @@ _FULL_QUEUE_POLL_S = 0.5
 class Output:
     """Encodes and produces. No delivery callbacks: the commit tells whether everything arrived."""
 
-    def __init__(self, producer: Producer, registry: Registry | None, prefix: str) -> None:
-        """Write through `producer` to topics whose names start with `prefix`."""
-        self._producer = producer
+    producer: Producer
+
+    def __init__(self, registry: Registry | None, prefix: str) -> None:
+        """Write through `producer`, once that is set, to topics whose names start with `prefix`."""
         self._statuses = StatusEncoder(registry)
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
@@ -31,7 +32,7 @@ class Output:
 
     def delta(self, partition: int, delta: Delta) -> None:
         """Write the revisions and the orphans of a step."""
-        produce = self._producer.produce
+        produce = self.producer.produce
         topic = self._prefix + MESSAGE_STATUS
         values = self._statuses.encode_all(delta.revisions)
         for (message, _), value in zip(delta.revisions, values, strict=True):
@@ -55,6 +56,6 @@ class Output:
     def _produce(self, topic: str, value: bytes | None, key: Any, partition: int = -1) -> None:
         while True:
             try:
-                return self._producer.produce(topic, value, key, partition)
+                return self.producer.produce(topic, value, key, partition)
             except BufferError:  # the queue is full: let the client send
-                self._producer.poll(_FULL_QUEUE_POLL_S)
+                self.producer.poll(_FULL_QUEUE_POLL_S)

@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.correlator.step import Delta
 from streams.events import DeadLetter
-from streams.runtime.errors import FencedError, is_fenced, patiently
+from streams.runtime.errors import FencedError, is_fenced, is_temporary
 from streams.runtime.output import Output
 from streams.runtime.partition import Partition
+from streams.runtime.watchdog import Watchdog
 
 log = logging.getLogger("sms-streams.runtime")
 
 CALL_S = 10.0
-"""How long one call to the cluster may take before it is said that it does not answer."""
-_MOST_ABORTS = 10
+"""How long one call to the cluster may take before it counts as failed."""
+_HANGS_S = 60.0
+_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
+_MOST_IN_A_ROW = 10
 
 
 class Work(NamedTuple):
@@ -34,20 +37,45 @@ class Work(NamedTuple):
 class Transactions:
     """One transaction after another of one worker."""
 
-    def __init__(self, producer: Producer, output: Output, topics: Sequence[str], stopping: Callable[[], bool]) -> None:
-        """Write through `producer` and `output`; `topics` are the inputs', in their order."""
-        self._producer = producer
+    def __init__(
+        self,
+        make_producer: Callable[[], Producer],
+        output: Output,
+        topics: Sequence[str],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """`topics` are the inputs', in their order; every producer made has the same transactional id."""
+        self._make_producer = make_producer
         self._output = output
         self._topics = topics
         self._stopping = stopping
-        self._aborts_in_a_row = 0
+        self._watchdog = Watchdog(_HANGS_S)
+        self._failed_in_a_row = 0
 
     def start(self) -> None:
-        """Take this worker's name: whoever has it is fenced, and what that one left open is aborted."""
-        patiently("init_transactions", self._stopping, self._producer.init_transactions, CALL_S)
+        """Take this worker's name with a new client: whoever has it is fenced, what that one left open is aborted."""
+        while True:
+            producer = self._make_producer()
+            try:
+                with self._watchdog.over("init_transactions"):
+                    producer.init_transactions(CALL_S)
+            except KafkaException as error:
+                self._wait_after("init_transactions", error)
+                continue
+            self._producer = self._output.producer = producer
+            return
+
+    def _wait_after(self, what: str, error: KafkaException) -> None:
+        cause: KafkaError = error.args[0]
+        if is_fenced(cause):
+            raise FencedError from error
+        if not is_temporary(cause) or self._stopping():
+            raise error
+        log.warning("%s: Kafka does not answer, trying again: %s", what, cause)
+        time.sleep(_PAUSE_S)
 
     def commit(self, work: Sequence[Work], metadata: object) -> None:
-        """Write a batch; `KafkaException`: nothing of it was written, `abort` must follow.
+        """Write a batch; `KafkaException`: nothing of it is written, or nobody knows, and `recover` must follow.
 
         The offsets of all inputs are sent every time, whether they moved or not. They carry the group generation by
         which the broker refuses a worker that has lost its partitions unknown to itself; a batch of mere timeouts
@@ -62,23 +90,36 @@ class Transactions:
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 if source.next_offset is not None:
                     offsets.append(TopicPartition(topic, partition.number, source.next_offset))
-        if offsets:
-            send = self._producer.send_offsets_to_transaction
-            patiently("send_offsets", self._stopping, send, offsets, metadata, CALL_S)
-        patiently("commit", self._stopping, self._producer.commit_transaction, CALL_S)
-        self._aborts_in_a_row = 0
+        with self._watchdog.over("send_offsets_to_transaction"):
+            self._producer.send_offsets_to_transaction(offsets, metadata, CALL_S)
+        with self._watchdog.over("commit_transaction"):
+            self._producer.commit_transaction(CALL_S)
+        self._failed_in_a_row = 0
 
-    def abort(self, error: KafkaException) -> None:
-        """Undo the open transaction; raise where doing its batch again would not help."""
-        cause = error.args[0]
+    def recover(self, error: KafkaException) -> None:
+        """Undo what is open, so that the batch can be done again; raise where that would not help.
+
+        After anything but a plain abort the client is not to be trusted, and a commit that did not answer may have
+        happened or not. A new client under the same name makes it certain: its start waits until the old
+        transaction is committed or aborted.
+        """
+        cause: KafkaError = error.args[0]
         if is_fenced(cause):
             raise FencedError from error
-        if cause.fatal() or self._stopping():
+        self._failed_in_a_row += 1
+        if self._stopping() or self._failed_in_a_row > _MOST_IN_A_ROW or cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             raise error
         log.warning("the transaction is aborted, its batch will be done again: %s", cause)
-        patiently("abort", self._stopping, self._producer.abort_transaction, CALL_S)
-        self._aborts_in_a_row += 1
-        if self._aborts_in_a_row > _MOST_ABORTS:
-            raise error
-        if self._aborts_in_a_row > 1:
-            time.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**self._aborts_in_a_row))
+        if not (cause.txn_requires_abort() and self._aborted()):
+            self.start()
+        time.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**self._failed_in_a_row))
+
+    def _aborted(self) -> bool:
+        try:
+            with self._watchdog.over("abort_transaction"):
+                self._producer.abort_transaction(CALL_S)
+        except KafkaException as error:
+            if is_fenced(error.args[0]):
+                raise FencedError from error
+            return False
+        return True

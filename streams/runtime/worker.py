@@ -70,11 +70,15 @@ class CorrelateWorker:
         self._consumer = Consumer(
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
-        self._producer = Producer(producer_options(settings.kafka, transactional_id=f"{self._group}-{instance}"))
+        own_name = f"{self._group}-{instance}"
         self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG, self._stopping)
         self._reader = Reader(registry, "correlate")
-        output = Output(self._producer, registry, settings.topic_prefix)
-        self._transactions = Transactions(self._producer, output, self._topics, self._stopping)
+        self._transactions = Transactions(
+            lambda: Producer(producer_options(settings.kafka, transactional_id=own_name)),
+            Output(registry, settings.topic_prefix),
+            self._topics,
+            self._stopping,
+        )
         self._partitions: dict[int, Partition] = {}
         self._metadata: object = None
         self._rebalances = 0
@@ -104,7 +108,7 @@ class CorrelateWorker:
 
     def _check_topics(self) -> None:
         """Make sure that the topics are there and have the same number of partitions."""
-        known = patiently("topics", self._stopping, self._producer.list_topics, None, CALL_S).topics
+        known = patiently("topics", self._stopping, self._consumer.list_topics, None, CALL_S).topics
         prefix = self._settings.topic_prefix
         wanted = [*self._topics, prefix + MESSAGE_STATUS, prefix + CHANGELOG]
         missing = [t for t in (*wanted, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT) if t not in known]
@@ -200,11 +204,11 @@ class CorrelateWorker:
 
     def _redo(self, error: KafkaException) -> None:
         """Abort, drop the result, and take the partitions up again from what is committed."""
-        self._transactions.abort(error)
+        self._transactions.recover(error)
         self.stats.aborts += 1
         numbers = list(self._partitions)
         self._drop_all(keep=False)
-        self._take_over(numbers, seek=True)
+        self._take_over(numbers)
 
     def _count(self, partition: Partition, delta: Delta) -> None:
         stats = self.stats
@@ -240,10 +244,10 @@ class CorrelateWorker:
     def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         self._rebalances += 1
         self._metadata = consumer.consumer_group_metadata()
-        self._take_over(sorted({tp.partition for tp in assigned}), seek=False)
+        self._take_over(sorted({tp.partition for tp in assigned}))
         log.info("partitions %s", list(self._partitions))
 
-    def _take_over(self, numbers: list[int], seek: bool) -> None:
+    def _take_over(self, numbers: list[int]) -> None:
         """Start on partitions from their committed offsets; they are read once their state is restored."""
         wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics]
         committed = patiently("offsets", self._stopping, self._committed, wanted)
@@ -251,8 +255,7 @@ class CorrelateWorker:
         for tp in committed:
             if tp.offset < 0:
                 tp.offset = OFFSET_BEGINNING
-        if not seek:
-            self._consumer.assign(committed)
+        self._consumer.assign(committed)
         self._consumer.pause(committed)
         most = max(1_000, self._settings.correlate.hot_messages // max(1, len(numbers)))
         for number in numbers:
@@ -260,9 +263,6 @@ class CorrelateWorker:
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 source.next_offset = known.get((topic, number))
         self._restorer.start(self._partitions)
-        if seek:
-            for tp in committed:
-                self._consumer.seek(tp)
 
     def _committed(self, wanted: list[TopicPartition]) -> list[TopicPartition]:
         """Fetch committed offsets; waits out the open transaction of a worker that died."""

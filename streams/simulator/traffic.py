@@ -31,10 +31,10 @@ class Traffic:
     def __init__(self, config: TrafficConfig, seed: int = 1, on_truth: Callable[[Truth], object] | None = None) -> None:
         """Prepare the traffic; nothing is made before it is iterated over."""
         self.config = config
-        self._rng = Random(seed)
+        self._rng = Random(f"{seed} {config.start_ms}")  # traffic that starts at another time has other message ids
         self._on_truth = on_truth
         self._counter = 0
-        self._series = f"{Random(f'{seed} {config.start_ms}').getrandbits(32):08x}"  # two runs must not share ids
+        self._series = f"{self._rng.getrandbits(32):08x}"
         self._streams = [(account, campaign) for account in config.accounts for campaign in account.campaigns]
         self._running: list[tuple[Account, Campaign]] = []
         self._running_weights: list[float] = []

@@ -59,8 +59,7 @@ def evolved() -> list[Evolved]:
     for path in sorted((EXAMPLES / "evolution").glob("*.json")):
         data = json.loads(path.read_text())
         body, value = (bytes.fromhex(data[name]) for name in ("body_hex", "single_object_hex"))
-        parts = (data[name] for name in ("topic", "writer", "written", "record"))
-        found.append(Evolved(path.stem, *parts, body, value))
+        found.append(Evolved(path.stem, data["topic"], data["writer"], data["written"], data["record"], body, value))
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 from streams import events
 from streams.clickhouse.backend import Database
 from streams.clickhouse.rows import load_rows
-from streams.clickhouse.story import NoSuchMessageError, message_story
+from streams.clickhouse.story import NoSuchMessage, message_story
 from streams.events import MessageStatus
 
 from .records import DAY, T0, orphan, report, response, revisions, status, submit
@@ -89,11 +89,11 @@ def test_the_same_id_in_two_accounts_is_two_messages(db: Database) -> None:
 
 
 def test_a_message_is_found_by_its_id_without_reading_the_others(db: Database) -> None:
-    load_rows(db, "t", [status(f"m{n}", created_at_ms=T0 + n, submitted_at_ms=T0 + n) for n in range(50_000)])
+    load_rows(db, "t", [status(f"m{n}", created_at_ms=T0 + n, submitted_at_ms=T0 + n) for n in range(20_000)])
     steps = db.query("EXPLAIN indexes = 1 SELECT * FROM message_latest WHERE message_id = 'm7'").rows
     plan = "\n".join(row[0] for row in steps)
     assert "by_message_id" in plan
-    assert re.search(r"Granules: 1/[5-9]\b", plan), plan
+    assert re.search(r"Granules: 1/[2-9]\b", plan), plan
 
 
 def test_campaign_summary_counts_messages_where_they_stand_now(db: Database) -> None:
@@ -239,9 +239,9 @@ def test_the_story_of_a_message_of_two_accounts_tells_both_or_one(db: Database) 
 
 def test_what_is_not_found_is_looked_for_elsewhere(db: Database) -> None:
     lived(db)
-    with pytest.raises(NoSuchMessageError, match="No event names a message nope"):
+    with pytest.raises(NoSuchMessage, match="No event names a message nope"):
         message_story(db, "nope")
-    with pytest.raises(NoSuchMessageError, match=r"a provider used that id for m1 \(account acme\)"):
+    with pytest.raises(NoSuchMessage, match=r"a provider used that id for m1 \(account acme\)"):
         message_story(db, "abc1")
-    with pytest.raises(NoSuchMessageError, match="Account zz has no message m1; there is one of that id in acme"):
+    with pytest.raises(NoSuchMessage, match="Account zz has no message m1; there is one of that id in acme"):
         message_story(db, "m1", account="zz")

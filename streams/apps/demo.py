@@ -1,0 +1,240 @@
+"""`sms-streams demo`: the main job on realistic traffic, in under two minutes, and what came out.
+
+Three days of traffic stand on Kafka when the processors start, as after an outage: they catch up, with the timeouts that
+live traffic would have given. Then traffic goes on live. The data stay, for queries and for `up`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from rich.console import Console
+from rich.text import Text
+
+from streams.apps.demo_report import Report, ask, status_counts
+from streams.apps.demo_steps import Step, Steps
+from streams.apps.demo_view import bars, draw
+from streams.apps.display import Progress
+from streams.apps.local import Figures, LocalSystem
+from streams.apps.simulate import KafkaSink, Pace, Totals, simulate
+from streams.apps.verify import Report as Verified
+from streams.apps.verify import verify
+from streams.clickhouse.backend import Database, Params
+from streams.clickhouse.remote import RemoteDatabase
+from streams.clock import now_ms
+from streams.codec.avro import Encoder
+from streams.events import DELIVERY_REPORT, SUBMIT, DeliveryReport
+from streams.kafka.client import producer_options
+from streams.settings import Settings
+from streams.simulator import Traffic, TrafficConfig
+
+MARK = ".sms-streams-demo"
+_BACKLOG_MS = 72 * 3_600_000
+_BACKLOG_MESSAGES = 12_000
+_LIVE_S, _LIVE_RATE = 10, 60.0
+_STRAY_REPORTS, _BROKEN_RECORDS = 12, 3
+_PATIENCE_S = 90.0
+_LOOK_S = 0.1
+_COUNT_EVERY_S = 1.0
+_TITLES = [
+    "start the embedded broker and database",
+    "send three days of traffic to Kafka",
+    "join it and load it, as after an outage",
+    "go on with live traffic",
+    "ask the tables",
+    "recompute every status from the raw events",
+]
+
+
+class InterruptedDemoError(Exception):
+    """Ctrl-C."""
+
+
+class FolderInUseError(ValueError):
+    """The folder holds something that is not a demo's; the message says what to do."""
+
+
+class Demo:
+    """One run."""
+
+    def __init__(self, settings: Settings, folder: Path, stop: threading.Event, out: Console, seed: int) -> None:
+        """Prepare it; `folder` is emptied first if an earlier demo made it."""
+        self._settings, self._folder, self._stop, self._out, self._seed = settings, folder, stop, out, seed
+        self._steps = Steps(_TITLES)
+        self._progress = Progress(out, self._steps.picture, self._steps.line)
+        self._sent = 0
+        self._tables: RemoteDatabase | None = None
+        self._next_count = 0.0
+
+    def run(self, command: str) -> None:
+        """Do it all; raises `InterruptedDemoError` on Ctrl-C, with everything stopped."""
+        clear(self._folder)
+        with self._progress:
+            step = self._begin()
+            with LocalSystem(self._settings, self._folder) as system:
+                step.detail = f"Kafka at {system.bootstrap}"
+                backlog_start_ms = now_ms() - _BACKLOG_MS
+                self._backlog(system, backlog_start_ms)
+                self._catch_up(system, self._begin())
+                live_since_ms = now_ms()
+                self._live(system, live_since_ms)
+                report, verified = self._results(system, live_since_ms)
+                self._steps.end()
+        draw(self._out, report, verified, self._folder, command)
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> Step:
+        step = self._steps.begin()
+        self._show()
+        return step
+
+    def _show(self) -> None:
+        """Show how far we are; the place where Ctrl-C is noticed."""
+        if self._stop.is_set():
+            raise InterruptedDemoError
+        self._progress.show()
+
+    def _backlog(self, system: LocalSystem, start_ms: int) -> None:
+        """What senders, gateways and carriers wrote to Kafka in the last three days."""
+        step = self._begin()
+        step.total = _BACKLOG_MESSAGES * 3.55  # records; about
+        self._sent += _send_odd_records(system.settings, start_ms)
+        rate = _BACKLOG_MESSAGES / (_BACKLOG_MS / 1_000)
+        config = TrafficConfig(start_ms=start_ms, messages=_BACKLOG_MESSAGES, messages_per_s=rate)
+        self._send(system, step, config, Pace(), start_ms + _BACKLOG_MS, lambda: None)
+
+    def _live(self, system: LocalSystem, start_ms: int) -> None:
+        step = self._begin()
+        step.total = _LIVE_S * _LIVE_RATE * 2.5
+        config = TrafficConfig(start_ms=start_ms, messages=int(_LIVE_S * _LIVE_RATE), messages_per_s=_LIVE_RATE)
+        self._send(system, step, config, Pace(speed=1), start_ms + _LIVE_S * 1_000, lambda: self._count(system))
+        sent = step.detail
+        self._catch_up(system, step)
+        step.detail = sent
+
+    def _send(
+        self,
+        system: LocalSystem,
+        step: Step,
+        config: TrafficConfig,
+        pace: Pace,
+        until_ms: int,
+        meanwhile: Callable[[], object],
+    ) -> None:
+        def told(totals: Totals) -> None:
+            step.done = totals.events
+            step.detail = f"{totals.events:,} events of {totals.by_topic[SUBMIT]:,} submits"
+            system.figures()
+            meanwhile()
+            self._progress.show()
+
+        totals = simulate(
+            Traffic(config, self._seed),
+            KafkaSink(system.settings.kafka),
+            pace=pace,
+            until_ms=until_ms,
+            stop=self._stop.is_set,
+            on_progress=told,
+        )
+        self._sent += totals.events - totals.failed
+        self._show()
+
+    def _catch_up(self, system: LocalSystem, step: Step) -> None:
+        """Wait until everything that was sent is joined and in the tables."""
+        if self._tables is None:
+            system.start_workers()
+        deadline = time.monotonic() + _PATIENCE_S
+        step.total = self._sent
+        while not self._caught_up(system, step):
+            if time.monotonic() > deadline:
+                self._out.print(f"[yellow]going on after {_PATIENCE_S:.0f} s, though not everything is loaded[/]")
+                return
+            self._stop.wait(_LOOK_S)
+            self._show()
+
+    def _caught_up(self, system: LocalSystem, step: Step) -> bool:
+        figures = system.figures()
+        step.done = min(figures.correlate.records, self._sent)
+        step.detail = _told(figures)
+        self._count(system)
+        done = figures.correlate.records >= self._sent and system.behind() == 0
+        return done and figures.revisions_loaded >= figures.correlate.revisions and figures.load.caught_up
+
+    def _count(self, system: LocalSystem) -> None:
+        """Once a second, ask the tables where the messages stand."""
+        now = time.monotonic()
+        if now < self._next_count:
+            return
+        self._next_count = now + _COUNT_EVERY_S
+        self._tables = self._tables or system.database()
+        if self._tables is not None:
+            self._steps.below = bars(status_counts(self._tables))
+
+    def _results(self, system: LocalSystem, live_since_ms: int) -> tuple[Report, Verified]:
+        step = self._begin()
+        tables = _Interruptible(system.database(), self._show)
+        self._steps.below = Text("")
+        report = ask(tables, live_since_ms)
+        step.detail = f"{report.totals['messages']:,} messages, {report.leftovers['revisions']:,} revisions"
+        step = self._begin()
+        verified = verify(tables, system.settings.rules())
+        step.detail = f"{verified.equal:,} of {verified.messages - verified.waiting:,} equal"
+        return report, verified
+
+
+def _told(figures: Figures) -> str:
+    stats = figures.correlate
+    return (
+        f"{stats.records:,} events > {stats.revisions:,} statuses ({stats.timeouts:,} by timeouts), "
+        f"{figures.revisions_loaded:,} in the tables"
+    )
+
+
+class _Interruptible:
+    """The tables, with a look at Ctrl-C between blocks."""
+
+    def __init__(self, tables: RemoteDatabase | None, look: Callable[[], None]) -> None:
+        assert tables is not None  # the loader has answered before
+        self._tables, self._look = tables, look
+        self.name = tables.name
+        self.execute, self.query, self.insert, self.close = tables.execute, tables.query, tables.insert, tables.close
+
+    def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
+        for block in self._tables.stream(sql, params):
+            self._look()
+            yield block
+
+
+def _send_odd_records(settings: Settings, start_ms: int) -> int:
+    """Send what happens too: reports of messages that nobody submitted, and records that are no Avro."""
+    producer = Producer(producer_options(settings.kafka))
+    encoder = Encoder(DELIVERY_REPORT)
+    for number in range(_STRAY_REPORTS):
+        at_ms = start_ms + number
+        report = DeliveryReport(
+            "retail", f"stray-{number}", None, None, at_ms, None, "cumulus", f"{number:04X}", "DELIVRD", "000", ""
+        )
+        producer.produce(DELIVERY_REPORT, encoder.encode(report), report.message_id)
+    for number in range(_BROKEN_RECORDS):
+        producer.produce(SUBMIT, b'{"to": "+33600000000"', f"broken-{number}")
+    producer.flush(_PATIENCE_S)
+    return _STRAY_REPORTS + _BROKEN_RECORDS
+
+
+def clear(folder: Path) -> None:
+    """Make the folder anew; one that is not a demo's is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise FolderInUseError(
+                f"{folder} is not empty and was not made by the demo: choose another one with --data"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("Made by `sms-streams demo`, which empties this folder when it is run again.\n")

@@ -1,0 +1,143 @@
+"""The benchmark measures what it says: the right part of a run, stages without overlap, ratios the right way round."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from benchmarks import stages, usage
+from benchmarks.report import CONSUME, CPU, FAUST, OURS, SPEED, Report
+from benchmarks.traffic import make
+
+
+def test_a_window_begins_after_the_warm_up_and_ends_before_the_end() -> None:
+    window = usage.Window(first=100, last=300)
+    for records in (50, 120, 250, 320, 400):
+        window.mark(records)
+    assert window.is_over
+    assert window.result()["events"] == 320 - 120
+
+
+def test_a_window_that_did_not_see_its_end_gives_no_figures() -> None:
+    window = usage.Window(first=100, last=300)
+    window.mark(150)
+    with pytest.raises(RuntimeError, match="300"):
+        window.result()
+
+
+def test_the_same_seed_gives_the_same_records() -> None:
+    one, other = make(6_000, "typical", 2_000, 1), make(6_000, "typical", 2_000, 1)
+    assert one.records == other.records
+    assert make(6_000, "typical", 2_000, 2).records != one.records
+
+
+def test_no_message_of_the_data_set_is_there_twice() -> None:
+    data = make(6_000, "typical", 2_000, 1)
+    assert len({key for _, _, key in data.records}) == data.messages
+
+
+def test_what_is_measured_lies_inside_the_data_set() -> None:
+    data = make(6_000, "typical", 2_000, 1)
+    assert 0 < data.warm_up < data.until < len(data.records)
+    assert data.until - data.warm_up == pytest.approx(6_000, rel=0.25)
+
+
+def test_the_typical_mix_has_some_of_everything_and_most_of_the_usual() -> None:
+    mix = make(20_000, "typical", 2_000, 1).mix()
+    assert {"sms.submit submitted", "sms.submit pending", "sms.submit excluded"} < mix["events"].keys()
+    assert 0.05 < mix["events_of_multipart_messages"] < 0.2
+    assert 0.25 < mix["events"]["sms.delivery-report"] < 0.4
+
+
+def test_the_time_of_a_stage_is_its_own_without_the_stages_it_calls() -> None:
+    timer = stages.Stages()
+    decode = timer.timed("decode", lambda: _burn(0.02))
+
+    def intake() -> None:
+        _burn(0.01)
+        decode()
+
+    timer.timed("intake", intake)()
+    spent = timer.reading()
+    assert spent["decode"] == pytest.approx(20e6, rel=0.3)
+    assert spent["intake"] == pytest.approx(10e6, rel=0.3)
+
+
+def test_a_stage_that_fails_is_closed() -> None:
+    timer = stages.Stages()
+
+    def fail() -> None:
+        raise BufferError
+
+    with pytest.raises(BufferError):
+        timer.timed("join", fail)()
+    before = timer.reading()["other"]
+    _burn(0.01)
+    assert timer.reading()["other"] - before >= 10e6
+
+
+def test_every_method_that_is_timed_is_there() -> None:
+    assert all(callable(getattr(owner, name)) for _, owner, name in stages.HOOKS)
+    assert {stage for stage, _, _ in stages.HOOKS} < set(stages.STAGES)
+
+
+def test_collected_records_are_produced_in_order_and_a_full_queue_is_waited_for() -> None:
+    client = _Client(full_at=2)
+    producer = stages.TimedProducer(client, stages.Stages())
+
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            producer.produce("topic", b"%d" % number)
+
+    producer.then_produce(write)(1, 2, 3)
+    assert client.got == [("topic", b"1"), ("topic", b"2"), ("topic", b"3")]
+    assert client.polls == 1
+
+
+def test_ratios_are_by_round_and_say_how_many_times_ours_is() -> None:
+    report = Report({}, [_round(100_000, 10, 2_000, 500), _round(80_000, 12.5, 1_000, 250)])
+    assert report.ratios()[FAUST] == {SPEED: {"min": 50, "median": 65}, CPU: {"min": 20, "median": 35}}
+    assert report.ratios()[CONSUME][CPU] == {"min": 0.16, "median": 0.18}
+
+
+def test_what_is_required_is_compared_with_the_smaller_of_both_ratios() -> None:
+    assert Report({}, [_round(100_000, 10, 2_000, 300)]).reached() == 30
+    assert Report({}, [_round(40_000, 10, 2_000, 300)]).reached() == 20
+
+
+def test_a_run_without_faust_has_no_ratio_to_it() -> None:
+    figures = _round(100_000, 10, 2_000, 300)
+    del figures[FAUST]
+    assert FAUST not in Report({}, [figures]).ratios()
+
+
+def _round(ours: float, ours_us: float, faust: float, faust_us: float) -> dict[str, dict[str, float]]:
+    return {
+        OURS: {SPEED: ours, CPU: ours_us},
+        CONSUME: {SPEED: 400_000, CPU: 2},
+        FAUST: {SPEED: faust, CPU: faust_us},
+    }
+
+
+def _burn(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+class _Client:
+    """Stands for a producer whose queue is full once."""
+
+    def __init__(self, full_at: int) -> None:
+        self.got: list[tuple[str, bytes]] = []
+        self.polls = 0
+        self._full_at = full_at
+
+    def produce(self, topic: str, value: bytes) -> None:
+        if len(self.got) + 1 == self._full_at and not self.polls:
+            raise BufferError
+        self.got.append((topic, value))
+
+    def poll(self, _: float) -> None:
+        self.polls += 1
