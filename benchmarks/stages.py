@@ -35,6 +35,8 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("commit", Transactions, "commit"),
 ]
 """Stage, owner and name of what is timed."""
+WRITES = ("delta", "dead_letters", "changelog")
+"""The methods of `Output` that produce."""
 
 
 class Stages:
@@ -84,43 +86,42 @@ class TimedConsumer:
         return getattr(self._consumer, name)
 
 
-class TimedProducer:
-    """A producer that collects the records of a call of `Output` and produces them in one go, which is timed."""
+class Collector:
+    """Stands for a producer while `Output` writes, and keeps the records."""
 
-    def __init__(self, producer: Any, stages: Stages) -> None:
-        """Stand for `producer`."""
-        self._producer = producer
-        self._waiting: list[tuple[Any, ...]] = []
-        self._hand_over = stages.timed("produce", self._produce_all)
-        self.produce = self._collect
+    def __init__(self) -> None:
+        """Start empty."""
+        self.records: list[tuple[Any, ...]] = []
 
-    def _collect(self, *record: Any) -> None:
-        self._waiting.append(record)
+    def produce(self, *record: Any) -> None:
+        """Keep a record."""
+        self.records.append(record)
 
-    def _produce_all(self) -> None:
-        produce = self._producer.produce
-        for record in self._waiting:
+    def hand_over(self, producer: Any) -> None:
+        """Produce all of them."""
+        for record in self.records:
             while True:
                 try:
-                    produce(*record)
+                    producer.produce(*record)
                     break
                 except BufferError:
-                    self._producer.poll(0.1)
-        self._waiting.clear()
+                    producer.poll(0.1)
 
-    def then_produce(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `call`, after which what it wrote is handed to the client."""
 
-        def wrapped(*arguments: Any) -> Any:
-            result = call(*arguments)
-            self._hand_over()
-            return result
+def collected(stages: Stages, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of `Output` that collects its records, and then produces them in one go, which is timed."""
 
-        return wrapped
+    def wrapped(output: Any, *arguments: Any) -> Any:
+        producer, collector = output.producer, Collector()
+        output.producer = collector
+        try:
+            result = call(output, *arguments)
+        finally:
+            output.producer = producer
+        stages.timed("produce", collector.hand_over)(producer)
+        return result
 
-    def __getattr__(self, name: str) -> Any:
-        """Hand everything else to the producer."""
-        return getattr(self._producer, name)
+    return wrapped
 
 
 def install(worker: CorrelateWorker) -> Stages:
@@ -128,10 +129,7 @@ def install(worker: CorrelateWorker) -> Stages:
     stages = Stages()
     for stage, owner, name in HOOKS:
         setattr(owner, name, stages.timed(stage, getattr(owner, name)))
+    for name in WRITES:
+        setattr(Output, name, collected(stages, getattr(Output, name)))
     vars(worker)["_consumer"] = TimedConsumer(vars(worker)["_consumer"], stages)
-    output = vars(vars(worker)["_transactions"])["_output"]
-    producer = TimedProducer(vars(output)["_producer"], stages)
-    vars(output)["_producer"] = producer
-    for name in ("delta", "dead_letters", "changelog"):
-        setattr(Output, name, producer.then_produce(getattr(Output, name)))
     return stages

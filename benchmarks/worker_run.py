@@ -10,12 +10,15 @@ import cProfile
 import json
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.stages import CLIENT, Stages, install
 from benchmarks.usage import Window, bind
+from streams.correlator.step import Correlator, Delta
+from streams.events import Event
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import settings_from
 
@@ -23,39 +26,74 @@ _IDLE_ROUNDS = 2
 _NOTHING_NEW_S = 60.0
 
 
-def run(worker: CorrelateWorker, records: int, window: Window, stages: Stages | None, profile: str) -> dict[str, Any]:
-    """Work until all records are read and nothing is left to do; return what the window measured."""
-    profiler = cProfile.Profile() if profile else None
-    before: dict[str, int] = {}
-    spent: dict[str, int] = {}
-    idle = 0
-    last_news = time.monotonic()
-    while idle < _IDLE_ROUNDS:
-        seen, transactions, was_open = worker.stats.records, worker.stats.transactions, window.is_open
-        worker.once()
-        window.mark(worker.stats.records)
-        if window.is_open != was_open:
-            if stages is not None:
-                before, spent = spent, stages.reading()
-            if profiler is not None:
-                (profiler.enable if window.is_open else profiler.disable)()
-        if worker.stats.records > seen:
-            last_news = time.monotonic()
-        elif time.monotonic() > last_news + _NOTHING_NEW_S:
-            raise TimeoutError(f"only {worker.stats.records} of {records} records came")
-        idle = idle + 1 if worker.stats.records >= records and worker.stats.transactions == transactions else 0
-    result = window.result()
-    if stages is not None:
-        result["stages"] = _per_event(before, spent, result)
-    if profiler is not None:
-        profiler.dump_stats(profile)
-    return result
+class Progress:
+    """How many events were joined so far; what was only read and still waits for the other topics is not counted."""
+
+    def __init__(self) -> None:
+        """Count from now on, in this process."""
+        self.events = 0
+        step = Correlator.step
+
+        def counted(correlator: Correlator, events: Iterable[Event]) -> Delta:
+            delta = step(correlator, events)
+            self.events += delta.events
+            return delta
+
+        patched: Any = Correlator
+        patched.step = counted
 
 
-def _per_event(before: dict[str, int], after: dict[str, int], result: dict[str, Any]) -> dict[str, float]:
-    """Microseconds per event by stage."""
-    spent = {stage: round((after[stage] - before[stage]) / result["events"] / 1_000, 3) for stage in after}
-    return spent | {CLIENT: round(result["cpu_us_per_event"] - result["main_thread_us_per_event"], 3)}
+class Run:
+    """Works until all records are read and nothing is left to do."""
+
+    def __init__(self, worker: CorrelateWorker, records: int, window: Window, more: list[str]) -> None:
+        """`more`: "stages" or "profile=FILE"."""
+        self._worker = worker
+        self._records = records
+        self._window = window
+        self._progress = Progress()
+        self._stages: Stages | None = install(worker) if "stages" in more else None
+        self._readings: list[dict[str, int]] = []
+        self._profile = next((text.removeprefix("profile=") for text in more if text.startswith("profile=")), "")
+        self._profiler = cProfile.Profile()
+
+    def run(self) -> dict[str, Any]:
+        """Run, and return what the window measured."""
+        stats = self._worker.stats
+        self._worker.start()
+        idle = 0
+        last_news = time.monotonic()
+        while idle < _IDLE_ROUNDS:
+            seen, transactions = stats.records, stats.transactions
+            self._worker.once()
+            self._mark()
+            if stats.records > seen:
+                last_news = time.monotonic()
+            elif time.monotonic() > last_news + _NOTHING_NEW_S:
+                raise TimeoutError(f"only {stats.records} of {self._records} records came")
+            idle = idle + 1 if stats.records >= self._records and stats.transactions == transactions else 0
+        return self._result()
+
+    def _mark(self) -> None:
+        was_open = self._window.is_open
+        self._window.mark(self._progress.events)
+        if self._window.is_open == was_open:
+            return
+        if self._stages is not None:
+            self._readings.append(self._stages.reading())
+        if self._profile:
+            (self._profiler.enable if self._window.is_open else self._profiler.disable)()
+
+    def _result(self) -> dict[str, Any]:
+        result = self._window.result()
+        if self._stages is not None:
+            before, after = self._readings
+            spent = {stage: round((after[stage] - before[stage]) / result["events"] / 1_000, 3) for stage in after}
+            client = result["cpu_us_per_event"] - result["main_thread_us_per_event"]
+            result["stages"] = spent | {CLIENT: round(client, 3)}
+        if self._profile:
+            self._profiler.dump_stats(self._profile)
+        return result | {"stats": asdict(self._worker.stats)}
 
 
 def main(arguments: list[str]) -> None:
@@ -64,14 +102,11 @@ def main(arguments: list[str]) -> None:
     bind([int(core)] if core else [])
     settings = settings_from({"kafka": {"bootstrap.servers": bootstrap}, "topics": {"prefix": prefix}})
     worker = CorrelateWorker(settings, Path(state_dir), "bench")
-    stages = install(worker) if "stages" in more else None
-    profile = next((text.removeprefix("profile=") for text in more if text.startswith("profile=")), "")
     try:
-        worker.start()
-        result = run(worker, int(records), Window(int(first), int(last)), stages, profile)
+        result = Run(worker, int(records), Window(int(first), int(last)), more).run()
     finally:
         worker.close()
-    print(json.dumps(result | {"stats": asdict(worker.stats)}))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -22,13 +22,14 @@ encoders = {topic: Encoder(topic) for topic in (SUBMIT, SUBMIT_RESPONSE, DELIVER
 bad = 0
 for number, line in enumerate(sys.stdin.buffer, 1):
     try:
-        event = parse_line(line)
-        encoder = encoders[event.topic]
-    except (BadLineError, KeyError) as error:
+        topic, event, _ = parse_line(line)
+        if topic not in encoders:
+            raise BadLineError("bad_line", f"topic is {topic}, must be one of {', '.join(encoders)}")
+    except BadLineError as error:
         bad += 1
         print(f"line {number}: {error}", file=sys.stderr)
         continue
-    producer.produce(event.topic, key=event.event.message_id.encode(), value=encoder.encode(event.event))
+    producer.produce(topic, key=event.message_id.encode(), value=encoders[topic].encode(event))
     producer.poll(0)
 if producer.flush(10):
     sys.exit(f"no answer from {bootstrap}")

@@ -1,7 +1,7 @@
 """`sms-streams demo`: the main job on realistic traffic, in under two minutes, and what came out.
 
-Three days of traffic stand on Kafka when the processors start, as after an outage: they catch up, with the timeouts that
-live traffic would have given. Then traffic goes on live. The data stay, for queries and for `up`.
+Three days of traffic stand on Kafka when the processors start, as after an outage: they catch up, with the timeouts
+that live traffic would have given. Then traffic goes on live. The data stay, for queries and for `up`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from streams.apps.demo_report import Report, ask, status_counts
 from streams.apps.demo_steps import Step, Steps
 from streams.apps.demo_view import bars, draw
 from streams.apps.display import Progress
-from streams.apps.local import Figures, LocalSystem
+from streams.apps.local import LOCK, Figures, FolderInUseError, LocalSystem, claimed
 from streams.apps.simulate import KafkaSink, Pace, Totals, simulate
 from streams.apps.verify import Report as Verified
 from streams.apps.verify import verify
-from streams.clickhouse.backend import Database, Params
+from streams.clickhouse.backend import Params
 from streams.clickhouse.remote import RemoteDatabase
 from streams.clock import now_ms
 from streams.codec.avro import Encoder
@@ -49,15 +49,12 @@ _TITLES = [
     "go on with live traffic",
     "ask the tables",
     "recompute every status from the raw events",
+    "stop all of it",
 ]
 
 
 class InterruptedDemoError(Exception):
     """Ctrl-C."""
-
-
-class FolderInUseError(ValueError):
-    """The folder holds something that is not a demo's; the message says what to do."""
 
 
 class Demo:
@@ -74,6 +71,11 @@ class Demo:
 
     def run(self, command: str) -> None:
         """Do it all; raises `InterruptedDemoError` on Ctrl-C, with everything stopped."""
+        with claimed(self._folder):
+            report, verified = self._work()
+        draw(self._out, report, verified, self._folder, command)
+
+    def _work(self) -> tuple[Report, Verified]:
         clear(self._folder)
         with self._progress:
             step = self._begin()
@@ -85,8 +87,9 @@ class Demo:
                 live_since_ms = now_ms()
                 self._live(system, live_since_ms)
                 report, verified = self._results(system, live_since_ms)
-                self._steps.end()
-        draw(self._out, report, verified, self._folder, command)
+                self._begin()
+            self._steps.end()
+        return report, verified
 
     # ---- steps -----------------------------------------------------------------------------------------------------
 
@@ -105,7 +108,7 @@ class Demo:
         """What senders, gateways and carriers wrote to Kafka in the last three days."""
         step = self._begin()
         step.total = _BACKLOG_MESSAGES * 3.55  # records; about
-        self._sent += _send_odd_records(system.settings, start_ms)
+        self._sent += _send_odd_records(system.client_options, start_ms)
         rate = _BACKLOG_MESSAGES / (_BACKLOG_MS / 1_000)
         config = TrafficConfig(start_ms=start_ms, messages=_BACKLOG_MESSAGES, messages_per_s=rate)
         self._send(system, step, config, Pace(), start_ms + _BACKLOG_MS, lambda: None)
@@ -137,7 +140,7 @@ class Demo:
 
         totals = simulate(
             Traffic(config, self._seed),
-            KafkaSink(system.settings.kafka),
+            KafkaSink(system.client_options),
             pace=pace,
             until_ms=until_ms,
             stop=self._stop.is_set,
@@ -212,9 +215,9 @@ class _Interruptible:
             yield block
 
 
-def _send_odd_records(settings: Settings, start_ms: int) -> int:
+def _send_odd_records(kafka: Mapping[str, str], start_ms: int) -> int:
     """Send what happens too: reports of messages that nobody submitted, and records that are no Avro."""
-    producer = Producer(producer_options(settings.kafka))
+    producer = Producer(producer_options(kafka))
     encoder = Encoder(DELIVERY_REPORT)
     for number in range(_STRAY_REPORTS):
         at_ms = start_ms + number
@@ -229,12 +232,10 @@ def _send_odd_records(settings: Settings, start_ms: int) -> int:
 
 
 def clear(folder: Path) -> None:
-    """Make the folder anew; one that is not a demo's is left alone."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARK).exists():
-            raise FolderInUseError(
-                f"{folder} is not empty and was not made by the demo: choose another one with --data"
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Empty a folder of ours; one that holds something that is not a demo's is left alone."""
+    there = [path for path in folder.iterdir() if path.name != LOCK]
+    if there and not (folder / MARK).exists():
+        raise FolderInUseError(f"{folder} is not empty and was not made by the demo: choose another one with --data")
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     (folder / MARK).write_text("Made by `sms-streams demo`, which empties this folder when it is run again.\n")

@@ -29,7 +29,8 @@ SELECT
 FROM message_latest
 """
 _STATUSES = """
-SELECT provider, count() AS messages, countIf(status = 'submitted') AS submitted, countIf(status = 'accepted') AS accepted,
+SELECT provider, count() AS messages,
+    countIf(status = 'submitted') AS submitted, countIf(status = 'accepted') AS accepted,
     countIf(status = 'enroute') AS enroute, countIf(status = 'delivered') AS delivered,
     countIf(status = 'partially_delivered') AS partially, countIf(status = 'failed') AS failed,
     countIf(status = 'sent_without_sr') AS unconfirmed
@@ -52,10 +53,10 @@ SELECT
             reason = 'expired', 'still en route after the validity period',
             status = 'failed', 'refused for now until the response timeout',
             'no report within the receipt timeout') AS what,
-    any(status) AS said,
+    arrayStringConcat(arraySort(groupUniqArray(toString(status))), ', ') AS said,
     uniqExact(account, message_id) AS fired,
-    uniqExactIf((account, message_id), (account, message_id) IN (SELECT account, message_id FROM message_latest WHERE late))
-        AS amended
+    uniqExactIf((account, message_id),
+        (account, message_id) IN (SELECT account, message_id FROM message_latest WHERE late)) AS amended
 FROM revisions FINAL WHERE derived GROUP BY what ORDER BY fired DESC
 """
 _FLAGS = """

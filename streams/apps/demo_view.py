@@ -15,7 +15,7 @@ from streams.apps.demo_report import Report, Rows
 from streams.apps.display import WIDTH, duration_text
 from streams.apps.verify import Report as Verified
 
-_BAR = 30
+_BAR = 20
 _COLOURS = {
     "delivered": "green",
     "partially_delivered": "yellow",
@@ -63,7 +63,7 @@ def draw(out: Console, report: Report, verified: Verified, folder: Path, command
 
 def _table(*columns: str) -> Table:
     """A table whose first column is text and the others numbers, unless a name starts with "<"."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for number, name in enumerate(columns):
         left = number == 0 or name.startswith("<")
         table.add_column(name.removeprefix("<"), justify="left" if left else "right", overflow="fold")
@@ -110,7 +110,7 @@ def _funnel(report: Report) -> Table:
 
 def _statuses(rows: Rows) -> Table:
     names = ("submitted", "accepted", "enroute", "delivered", "partially", "failed", "unconfirmed")
-    table = _table("provider", "messages", *names, "delivered %")
+    table = _table("provider", "all", *names, "%")
     for row in rows:
         counts = [f"{row[name]:,}" if row[name] else "-" for name in names]
         table.add_row(row["provider"], f"{row['messages']:,}", *counts, _percent(row["delivered"], row["messages"]))
@@ -142,11 +142,11 @@ def _timeouts(report: Report) -> Table:
 def _odd(report: Report) -> Text:
     flags, left = report.flags, report.leftovers
     lines = [
-        f"{flags['several_parts']:,} messages of several parts, {flags['several_attempts']:,} handed over more than once",
-        f"{flags['late']:,} late, {flags['conflict']:,} with contradicting reports, {flags['unknown_code']:,} with a code "
-        "that nobody knows (kept as it came)",
-        f"{left['orphans']:,} reports found no message (sms.orphans), {left['dead_letters']:,} records could not be read "
-        "(sms.dead_letters): nothing is thrown away",
+        f"{flags['several_parts']:,} messages of several parts, {flags['several_attempts']:,} with several attempts",
+        f"{flags['late']:,} late, {flags['conflict']:,} with contradicting reports, {flags['unknown_code']:,} with a "
+        "code that nobody knows",
+        f"{left['orphans']:,} reports that found no message, in sms.orphans; {left['dead_letters']:,} records that "
+        "could not be read, in sms.dead_letters",
     ]
     if report.fresh_ms is not None:
         half, most = (duration_text(ms) for ms in report.fresh_ms)
@@ -176,8 +176,8 @@ def _proof(verified: Verified) -> Text:
 
 def _next(out: Console, report: Report, folder: Path, command: str) -> None:
     db = folder / "db"
-    out.print(f"The data is in {folder}: tables in {db}, Kafka's records in {folder / 'broker'}. Type next:\n")
-    query = "SELECT provider, handed_over, delivered_rate, report_ms_p95 FROM provider_scorecard"
+    out.print(f"The data stays in {folder}: the tables in db, Kafka's records in broker. Type next:\n")
+    query = "SELECT provider, delivered_rate FROM provider_scorecard"
     for line in (
         f'{command} query --db {db} "{query}"',
         f"{command} message --db {db} {report.story_id}",

@@ -6,7 +6,10 @@ folder, it goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +35,27 @@ from streams.settings import Settings
 PARTITIONS = 4
 LOADER = "load"
 _ASK_S = 10.0
+
+
+LOCK = "lock"
+
+
+class FolderInUseError(ValueError):
+    """The folder is not free for us; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a data folder, which is made if need be: one system at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUseError(
+                f"another `up` or `demo` runs on {folder}: stop it, or choose another folder with --data"
+            ) from None
+        yield
 
 
 @dataclass
@@ -82,13 +106,18 @@ class LocalSystem:
         """The broker's address."""
         return self._broker.bootstrap
 
+    @property
+    def client_options(self) -> dict[str, str]:
+        """Kafka options for clients in this process; they say nothing when the broker ends before them."""
+        return {**self.settings.kafka, "log_level": "2"}
+
     def __enter__(self) -> Self:
         """Start the broker and make the topics."""
         try:
             self._broker.start()
             self.settings = self._own_settings()
-            self._lag = Lag(self.settings)
-            made = topic_admin.create(self.settings.kafka, partitions=self._partitions, replication=1)
+            self._lag = Lag(self.settings, self.client_options)
+            made = topic_admin.create(self.client_options, partitions=self._partitions, replication=1)
             failed = [f"{one.topic}: {one.detail}" for one in made if one.outcome == "failed"]
             if failed:
                 raise KafkaUnavailable("the embedded broker did not make the topics: " + "; ".join(failed))
@@ -164,10 +193,10 @@ class LocalSystem:
 class Lag:
     """How far the correlate group is behind the ends of its inputs."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Prepare a client; it joins no group, it only asks."""
+    def __init__(self, settings: Settings, kafka: Mapping[str, str]) -> None:
+        """Prepare a client with these options; it joins no group, it only asks."""
         group = settings.topic_prefix + settings.correlate.group
-        self._consumer = Consumer(consumer_options(settings.kafka, group_id=group))
+        self._consumer = Consumer(consumer_options(kafka, group_id=group))
         self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
         self._places: list[TopicPartition] = []
 

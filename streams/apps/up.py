@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.apps.display import Progress, time_text
-from streams.apps.local import Figures, LocalSystem
+from streams.apps.local import Figures, LocalSystem, claimed
 from streams.settings import Settings
 
 _LOOK_S = 0.2
@@ -29,7 +29,7 @@ def run_up(
 ) -> None:
     """Run until `stop` is set. ``port``: the broker's; `command`: how this program was called, for hints."""
     view = _View(folder, command)
-    with LocalSystem(settings, folder, port=port, workers=workers) as system:
+    with claimed(folder), LocalSystem(settings, folder, port=port, workers=workers) as system:
         view.bootstrap = system.bootstrap
         out.print(view.introduction())
         system.start_workers()

@@ -47,6 +47,7 @@ def _explained(error: Exception) -> tuple[int, str] | None:
 
     from streams.apps.children import WorkerFailedError
     from streams.apps.correlate import InstanceInUseError
+    from streams.apps.local import FolderInUseError
     from streams.apps.replay_journal import InterruptedReplayError
     from streams.clickhouse.backend import DatabaseError
     from streams.kafka.client import KafkaUnavailable, OptionRefused, describe_error
@@ -54,7 +55,7 @@ def _explained(error: Exception) -> tuple[int, str] | None:
     from streams.runtime.changelog import ChangelogError
     from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError
 
-    if isinstance(error, (SettingsError, OptionRefused, InstanceInUseError, InterruptedReplayError)):
+    if isinstance(error, (SettingsError, OptionRefused, InstanceInUseError, FolderInUseError, InterruptedReplayError)):
         return EXIT_USAGE, str(error)
     if isinstance(error, FencedError):
         return EXIT_FENCED, str(error)
@@ -87,9 +88,9 @@ def cli(ctx: click.Context, config: Path | None, kafka: tuple[str, ...], verbose
 
 def main() -> None:
     """Run the command line."""
-    from streams.cli import data, imports, kafka, live, workers
+    from streams.cli import catalog, data, imports, kafka, live, workers
 
-    for module in (workers, kafka, data, imports, live):
+    for module in (workers, kafka, data, catalog, imports, live):
         for command in module.COMMANDS:
             cli.add_command(command)
     cli(prog_name="sms-streams")

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from streams.cli.context import Context, stop_flag
-from streams.settings import SettingsError
 
 INTERRUPTED = 130
 _DATA = Path("sms-data")
@@ -50,10 +49,10 @@ def up(context: Context, data: Path, port: int, workers: int) -> None:
     Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify with
     --db DATA/db). Started again, it goes on where it was.
     """
+    stop = stop_flag()  # before what takes a second to import
     from streams.apps.display import console
     from streams.apps.up import run_up
 
-    stop = stop_flag()
     run_up(context.settings(), _as_given(data), stop, console(), port=port, workers=workers, command=own_command())
 
 
@@ -73,14 +72,13 @@ def demo(context: Context, data: Path, seed: int) -> None:
     Three days of traffic with lost, late, doubled and reordered reports, refusals, throttling and long messages. Needs
     nothing but this package; it ends by itself.
     """
-    from streams.apps.demo import Demo, FolderInUseError, InterruptedDemoError
+    stop = stop_flag()  # before what takes a second to import
+    from streams.apps.demo import Demo, InterruptedDemoError
     from streams.apps.display import console
 
     folder = _as_given(data)
     try:
-        Demo(context.settings(), folder, stop_flag(), console(), seed).run(own_command())
-    except FolderInUseError as error:
-        raise SettingsError(str(error)) from error
+        Demo(context.settings(), folder, stop, console(), seed).run(own_command())
     except InterruptedDemoError:
         click.echo(f"stopped; what there was by then is in {folder}", err=True)
         sys.exit(INTERRUPTED)

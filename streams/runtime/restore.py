@@ -17,6 +17,8 @@ log = logging.getLogger("sms-streams.runtime")
 
 _CALL_S = 10.0
 _WAIT_S = 0.05
+_FETCH_WAIT_MS = 10
+"""The end is told by a fetch that finds nothing; inputs wait meanwhile."""
 _MOST_RECORDS = 50
 """A record of the changelog may have near to a megabyte."""
 
@@ -33,7 +35,7 @@ class Restorer:
 
     def __init__(self, kafka: Mapping[str, Any], group: str, topic: str, stopping: Callable[[], bool]) -> None:
         """Read `topic`; `group` only names the client, nothing is committed."""
-        options = consumer_options(kafka, group_id=f"{group}-restore")
+        options = consumer_options(kafka, group_id=f"{group}-restore") | {"fetch.wait.max.ms": _FETCH_WAIT_MS}
         self._consumer = Consumer(options)
         self._ends = Consumer(options | {"isolation.level": "read_uncommitted"})
         self._topic = topic
@@ -47,6 +49,8 @@ class Restorer:
 
     def start(self, partitions: Mapping[int, Partition]) -> None:
         """Begin with partitions, by number. Their input offsets must have been fetched before."""
+        # Asking for the topic first saves the half second after which the client would look for its leaders again.
+        patiently("changelog", self._stopping, self._consumer.list_topics, self._topic, _CALL_S)
         self._left = {
             number: (partition, patiently("changelog", self._stopping, self._end, self._ends, number))
             for number, partition in partitions.items()

@@ -83,6 +83,10 @@ class WorkerProcess:
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
+    @property
+    def has_partitions(self) -> bool:
+        return "partitions [" in self.text()
+
     def wait_for(self, text: str, timeout_s: float = _START_S) -> None:
         """Wait until its log has `text`."""
         wait_until(lambda: text in self.text(), timeout_s, lambda: f"no {text!r} in its log:\n{self.text()[-3000:]}")
@@ -190,11 +194,15 @@ class TopicReader:
         self.read += fresh
         return fresh
 
+    @property
+    def at_end(self) -> bool:
+        return len(self._ended) == self._partitions
+
     def to_end(self, timeout_s: float = 30) -> list[Any]:
         """Read on until every partition is at its end; return everything read so far."""
         deadline = time.monotonic() + timeout_s
         self.more()
-        while len(self._ended) < self._partitions:
+        while not self.at_end:
             assert time.monotonic() < deadline, f"{self._ended} of {self._partitions} partitions at their end"
             self.more()
         return self.read
@@ -237,9 +245,9 @@ class Revisions:
         self.settle()
 
     def settle(self, quiet_s: float = 1.5) -> None:
-        """Read on until nothing has come for a while."""
+        """Read on to the end, until nothing has come for a while."""
         quiet = time.monotonic()
-        while time.monotonic() - quiet < quiet_s:
+        while time.monotonic() - quiet < quiet_s or not self._reader.at_end:
             if self.more():
                 quiet = time.monotonic()
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import stages, usage
 from benchmarks.report import CONSUME, CPU, FAUST, OURS, SPEED, Report
 from benchmarks.traffic import make
+from streams.runtime.output import Output
 
 
 def test_a_window_begins_after_the_warm_up_and_ends_before_the_end() -> None:
@@ -79,20 +80,15 @@ def test_a_stage_that_fails_is_closed() -> None:
 
 def test_every_method_that_is_timed_is_there() -> None:
     assert all(callable(getattr(owner, name)) for _, owner, name in stages.HOOKS)
+    assert all(callable(getattr(Output, name)) for name in stages.WRITES)
     assert {stage for stage, _, _ in stages.HOOKS} < set(stages.STAGES)
 
 
 def test_collected_records_are_produced_in_order_and_a_full_queue_is_waited_for() -> None:
-    client = _Client(full_at=2)
-    producer = stages.TimedProducer(client, stages.Stages())
-
-    def write(*numbers: int) -> None:
-        for number in numbers:
-            producer.produce("topic", b"%d" % number)
-
-    producer.then_produce(write)(1, 2, 3)
-    assert client.got == [("topic", b"1"), ("topic", b"2"), ("topic", b"3")]
-    assert client.polls == 1
+    output = _Output(_Client(full_at=2))
+    stages.collected(stages.Stages(), _Output.write)(output, 1, 2, 3)
+    assert output.producer.got == [("topic", b"1"), ("topic", b"2"), ("topic", b"3")]
+    assert output.producer.polls == 1
 
 
 def test_ratios_are_by_round_and_say_how_many_times_ours_is() -> None:
@@ -141,3 +137,14 @@ class _Client:
 
     def poll(self, _: float) -> None:
         self.polls += 1
+
+
+class _Output:
+    """Stands for what writes through a producer."""
+
+    def __init__(self, producer: _Client) -> None:
+        self.producer = producer
+
+    def write(self, *numbers: int) -> None:
+        for number in numbers:
+            self.producer.produce("topic", b"%d" % number)

@@ -1,0 +1,112 @@
+"""One dialect made ready for looking codes up, with what it takes over from its base and from the words of all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from streams.catalog.dialect import REPORT, TEXT, Dialect, Entry
+from streams.catalog.spelling import as_number, fold, run_together, words_only
+
+_NO_CODE = ("", "-")
+"""How tables write that a status has no code; then the text alone tells."""
+
+_TEXT_LIMIT = 2_000
+"""Characters of a text that are looked at; a description is far shorter."""
+
+
+class Book:
+    """The codes of one dialect. Own codes and words come before own labels, and all those before the base's."""
+
+    def __init__(self, layers: Sequence[Dialect]) -> None:
+        """Take the dialect and what it is based on, the nearest first."""
+        self.entries = layers[0].entries
+        self._hexadecimal = any(layer.hexadecimal for layer in layers)
+        self._exact: dict[str, dict[str, Entry]] = {}
+        self._loose: dict[str, dict[str, Entry]] = {}
+        for side in ("answer", REPORT):
+            spelled = [named for layer in layers for named in _spellings(layer.entries, side)]
+            self._exact[side] = _first_of(spelled)
+            self._loose[side] = _first_of([_joined(named) for named in spelled])
+        self._texts = _texts(self.entries)
+        self.reads_text = bool(self._texts)
+
+    def find(self, side: str, code: str) -> Entry | None:
+        """Return the row that a code means; its length does not matter but to reading it once."""
+        index = self._exact[side]
+        folded = fold(code)
+        entry = index.get(folded)
+        if entry is not None:
+            return entry
+        number = as_number(folded, self._hexadecimal)
+        if number is not None:
+            return index.get(number)
+        return index.get("esme_" + folded) or self._loose[side].get(run_together(folded))
+
+    def find_report(self, code: str, text: str) -> Entry | None:
+        """Return the row that a report's code means, made precise by its text where the dialect needs that."""
+        entry = self.find(REPORT, code)
+        if not text or not self.reads_text:
+            return entry
+        if entry is None:
+            texts = self._texts.get("") if fold(code) in _NO_CODE else None
+        else:
+            texts = self._texts.get(fold(entry.code))
+        return entry if texts is None else texts.find(text) or entry
+
+
+class _Texts:
+    """The phrases that tell in the text beside a code. The leftmost speaks; of several there, the longest.
+
+    One pass of one regular expression of fixed words, in time linear in the (bounded) text.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._rows = {words_only(phrase): entry for entry in entries for phrase in entry.other_words()}
+        longest_first = sorted(self._rows, key=len, reverse=True)
+        self._any = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+
+    def find(self, text: str) -> Entry | None:
+        found = self._any.search(words_only(text[:_TEXT_LIMIT]))
+        return None if found is None else self._rows[found[0]]
+
+
+def _texts(entries: Iterable[Entry]) -> dict[str, _Texts]:
+    """Return the phrases by code; those of all codes under ""."""
+    rows: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.side == TEXT:
+            for code in ("", *entry.codes()):
+                rows.setdefault(code, []).append(entry)
+    return {code: _Texts(told) for code, told in rows.items()}
+
+
+def _spellings(entries: Sequence[Entry], side: str) -> list[tuple[str, Entry]]:
+    """Return every way to write a code of a side, the surest first."""
+    own = [entry for entry in entries if entry.side == side]
+    surest = [(word, entry) for entry in own for word in (*entry.codes(), *entry.other_words())]
+    taken = {word for word, _ in surest}
+    texts = [entry for entry in entries if side == REPORT and entry.side == TEXT]
+    others = [(word, entry) for entry in texts for word in entry.other_words() if word not in taken]
+    others += [(label, entry) for entry in (*own, *texts) for label in entry.labels() if label not in taken]
+    return surest + _unambiguous(others)
+
+
+def _joined(named: tuple[str, Entry]) -> tuple[str, Entry]:
+    return run_together(named[0]), named[1]
+
+
+def _unambiguous(spelled: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+    """Leave out the words that rows of different meaning share."""
+    meanings: dict[str, set[tuple[str, ...]]] = {}
+    for word, entry in spelled:
+        meanings.setdefault(word, set()).add(entry.meaning)
+    return [(word, entry) for word, entry in spelled if len(meanings[word]) == 1]
+
+
+def _first_of(spelled: Iterable[tuple[str, Entry]]) -> dict[str, Entry]:
+    index: dict[str, Entry] = {}
+    for word, entry in spelled:
+        if word:
+            index.setdefault(word, entry)
+    return index
