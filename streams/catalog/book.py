@@ -14,6 +14,9 @@ _NO_CODE = ("", "-")
 _TEXT_LIMIT = 2_000
 """Characters of a text that are looked at; a description is far shorter."""
 
+_MEMORY, _MEMORABLE = 10_000, 300
+"""Descriptions are few and short, so what they mean is remembered: that many, if not longer than that."""
+
 
 class Book:
     """The codes of one dialect. Own codes and words come before own labels, and all those before the base's."""
@@ -29,6 +32,7 @@ class Book:
             self._exact[side] = _first_of(spelled)
             self._loose[side] = _first_of([_joined(named) for named in spelled])
         self._texts = _texts(self.entries)
+        self._remembered: dict[tuple[str, str], Entry | None] = {}
         self.reads_text = bool(self._texts)
 
     def find(self, side: str, code: str) -> Entry | None:
@@ -45,9 +49,18 @@ class Book:
 
     def find_report(self, code: str, text: str) -> Entry | None:
         """Return the row that a report's code means, made precise by its text where the dialect needs that."""
-        entry = self.find(REPORT, code)
         if not text or not self.reads_text:
-            return entry
+            return self.find(REPORT, code)
+        if len(code) + len(text) > _MEMORABLE:
+            return self._with_text(code, text)
+        if (code, text) not in self._remembered:
+            if len(self._remembered) >= _MEMORY:
+                self._remembered.clear()
+            self._remembered[code, text] = self._with_text(code, text)
+        return self._remembered[code, text]
+
+    def _with_text(self, code: str, text: str) -> Entry | None:
+        entry = self.find(REPORT, code)
         if entry is None:
             texts = self._texts.get("") if fold(code) in _NO_CODE else None
         else:

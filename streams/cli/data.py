@@ -75,7 +75,7 @@ def replay(context: Context, files: tuple[Path, ...], db: str, config_file: Path
             run.close()
     finally:
         tables.close()
-    _tell_replay(summary)
+    tell_replay(summary)
 
 
 def _say(text: str) -> None:
@@ -92,7 +92,7 @@ def _time_ms(text: str) -> int:
     return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 
-def _tell_replay(summary: Summary) -> None:
+def tell_replay(summary: Summary) -> None:
     for line in summary.shown:
         _say(line)
     bad = summary.bad.total()

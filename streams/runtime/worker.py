@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event as Flag
+from time import monotonic, sleep
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -46,6 +47,9 @@ IDLE_LAG_MS = 2_000
 _FEW_RECORDS = 1_000
 _PREFETCH = 50_000
 _RESTORE_S = 0.5
+_NEW_TOPIC_S = 3.0
+"""Topics made a moment ago are not known to every broker yet."""
+_LOOK_AGAIN_S = 0.3
 
 
 class CorrelateWorker:
@@ -108,13 +112,19 @@ class CorrelateWorker:
 
     def _check_topics(self) -> None:
         """Make sure that the topics are there and have the same number of partitions."""
-        known = patiently("topics", self._stopping, self._consumer.list_topics, None, CALL_S).topics
         prefix = self._settings.topic_prefix
-        wanted = [*self._topics, prefix + MESSAGE_STATUS, prefix + CHANGELOG]
-        missing = [t for t in (*wanted, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT) if t not in known]
-        if missing:
-            raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
-        counts = {topic: len(known[topic].partitions) for topic in wanted}
+        joined = [*self._topics, prefix + MESSAGE_STATUS, prefix + CHANGELOG]
+        wanted = [*joined, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT]
+        give_up_at = monotonic() + _NEW_TOPIC_S
+        while True:
+            known = patiently("topics", self._stopping, self._consumer.list_topics, None, CALL_S).topics
+            missing = [topic for topic in wanted if topic not in known]
+            if not missing:
+                break
+            if monotonic() > give_up_at:
+                raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
+            sleep(_LOOK_AGAIN_S)
+        counts = {topic: len(known[topic].partitions) for topic in joined}
         if len(set(counts.values())) > 1:
             shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
             raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")

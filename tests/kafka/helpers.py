@@ -171,13 +171,12 @@ class Sender:
 class TopicReader:
     """Reads a topic read_committed, from its beginning, more on every call."""
 
-    def __init__(self, kafka: str, topic: str, isolation: str = "read_committed") -> None:
-        options = consumer_options({"bootstrap.servers": kafka}, group_id=f"{topic}-test")
-        self._consumer = Consumer(options | {"isolation.level": isolation})
+    def __init__(self, kafka: str, topic: str) -> None:
+        self._consumer = Consumer(consumer_options({"bootstrap.servers": kafka}, group_id=f"{topic}-test"))
         known: Any = self._consumer.list_topics(topic, timeout=30).topics[topic]
-        self._partitions = len(known.partitions)
-        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(self._partitions)])
-        self._ended: set[int | None] = set()
+        self._partitions = [TopicPartition(topic, number, 0) for number in known.partitions]
+        self._consumer.assign(self._partitions)
+        self._ended: dict[int | None, int] = {}
         self.read: list[Any] = []
 
     def more(self, timeout_s: float = 0.2) -> list[Any]:
@@ -187,25 +186,22 @@ class TopicReader:
             error = message.error()
             if error is None:
                 fresh.append(message)
-                self._ended.discard(message.partition())
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._ended[message.partition()] = message.offset() or 0
             else:
-                assert error.code() == KafkaError._PARTITION_EOF, error
-                self._ended.add(message.partition())
+                assert error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN), error
         self.read += fresh
         return fresh
 
-    @property
-    def at_end(self) -> bool:
-        return len(self._ended) == self._partitions
-
     def to_end(self, timeout_s: float = 30) -> list[Any]:
-        """Read on until every partition is at its end; return everything read so far."""
+        """Read on to what is now the end of every partition; return what is new."""
         deadline = time.monotonic() + timeout_s
-        self.more()
-        while not self.at_end:
-            assert time.monotonic() < deadline, f"{self._ended} of {self._partitions} partitions at their end"
-            self.more()
-        return self.read
+        ends = {tp.partition: self._consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in self._partitions}
+        fresh = []
+        while any(self._ended.get(number, -1) < end for number, end in ends.items()):
+            assert time.monotonic() < deadline, f"{self._ended}, not {ends}"
+            fresh += self.more()
+        return fresh
 
     def close(self) -> None:
         self._consumer.close()
@@ -222,7 +218,9 @@ class Revisions:
 
     def more(self, timeout_s: float = 0.2) -> int:
         """Take in what is new; return how much that was."""
-        fresh = self._reader.more(timeout_s)
+        return self._take(self._reader.more(timeout_s))
+
+    def _take(self, fresh: list[Any]) -> int:
         rows, _, bad = self._decoder.rows([message.value() for message in fresh])
         assert not bad
         for row in rows:
@@ -244,10 +242,11 @@ class Revisions:
         wait_until(ready, timeout_s, what)
         self.settle()
 
-    def settle(self, quiet_s: float = 1.5) -> None:
-        """Read on to the end, until nothing has come for a while."""
+    def settle(self, quiet_s: float = 1.0) -> None:
+        """Read on to the end, and until nothing has come for a while."""
+        self._take(self._reader.to_end())
         quiet = time.monotonic()
-        while time.monotonic() - quiet < quiet_s or not self._reader.at_end:
+        while time.monotonic() - quiet < quiet_s:
             if self.more():
                 quiet = time.monotonic()
 

@@ -122,7 +122,7 @@ def test_an_idle_worker_goes_on_after_an_aborted_transaction(
         Sender(kafka, prefix).send([submit("m1", now_ms())])
         run_until(worker, lambda: fault.done)
         run_for(worker, 9)
-        revisions.settle(0.5)
+        revisions.settle()
     assert [row.status for row in revisions.by_message["m1"]] == ["submitted", "failed"]
 
 

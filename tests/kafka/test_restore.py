@@ -159,13 +159,13 @@ def test_what_comes_after_a_restart_meets_what_was_known_before(
         sender.send(submit(name, begin) for name in names)
         run_until(worker, lambda: worker.stats.duplicates == 2 * count)
         run_for(worker, 0.5)
-        revisions.settle(0.5)
+        revisions.settle()
         assert worker.stats.revisions == 0
         assert all(len(revisions.by_message[name]) == 3 for name in names)
 
 
 def _statuses(revisions: Revisions, names: list[str]) -> dict[str, int]:
-    revisions.settle(0.5)
+    revisions.settle()
     last = [revisions.by_message[name][-1].status for name in names]
     return {status: last.count(status) for status in set(last)}
 
@@ -200,7 +200,7 @@ def test_what_was_forgotten_stays_forgotten(
         sender.send([report("m4", begin + 4 * HOUR_MS), report("m0", begin)])
         run_until(worker, lambda: worker.stats.duplicates == 1)
         run_for(worker, 0.5)
-        revisions.settle(0.5)
+        revisions.settle()
         assert all(len(rows) == 3 for rows in revisions.by_message.values())
         assert len(revisions.by_message) == 5
     changelog = TopicReader(kafka, prefix + CHANGELOG)
@@ -235,7 +235,7 @@ def test_a_restore_waits_until_every_transaction_on_the_changelog_is_closed(
         assert worker.stats.revisions == 0
         dead.abort_transaction(30)
         run_until(worker, lambda: worker.stats.revisions == 1)
-        revisions.settle(0.5)
+        revisions.settle()
         assert [row.status for row in revisions.by_message["m1"]] == ["submitted", "accepted"]
 
 
@@ -255,7 +255,7 @@ def test_a_batch_whose_state_is_larger_than_a_record_may_be_is_kept(
         worker = local.start(machine="another")
         run_until(worker, lambda: restored(worker))
         assert open_messages(worker) == len(names)
-        revisions.settle(0.5)
+        revisions.settle()
         assert revisions.by_message["m0"][0].attributes == large
 
 
@@ -282,6 +282,6 @@ def test_the_disk_of_a_worker_that_was_killed_is_not_believed(
         worker = restarts.start()
         done_at = time.monotonic() + 30
         run_until(worker, lambda: worker.stats.revisions == 2_000 or time.monotonic() > done_at)
-        revisions.settle(0.5)
+        revisions.settle()
         assert revisions.count == 4_000
         assert all([row.version for row in rows] == [256, 512] for rows in revisions.by_message.values())
