@@ -1,6 +1,6 @@
 """Consuming and decoding alone, with the worker's client and codec: what no worker can get below.
 
-`benchmarks.bench` starts it: `python -m benchmarks.consume_run BOOTSTRAP PREFIX RECORDS FIRST LAST CORE`.
+`benchmarks.bench` starts it: `python -m benchmarks.consume_run BOOTSTRAP PREFIX RECORDS LAST CORE`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from benchmarks.traffic import INPUTS
-from benchmarks.usage import Window, bind
+from benchmarks.usage import Window, bind, usage
 from streams.codec.avro import Decoder
 from streams.kafka.client import consumer_options
 from streams.settings import CorrelateSettings
@@ -29,6 +29,7 @@ def run(consumer: Consumer, prefix: str, records: int, window: Window) -> dict[s
     consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in known[t].partitions])
     done = empty = 0
     while done < records:
+        before = usage()
         values: dict[str, list[bytes | None]] = {topic: [] for topic in topics}
         messages: list[Any] = consumer.consume(_BATCH, 1.0)
         for message in messages:
@@ -45,19 +46,21 @@ def run(consumer: Consumer, prefix: str, records: int, window: Window) -> dict[s
         empty = 0 if decoded else empty + 1
         if empty > _EMPTY_ROUNDS:
             raise TimeoutError(f"only {done} of {records} records came")
+        if done:
+            window.begin(before)
         window.mark(done)
     return window.result()
 
 
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
-    bootstrap, prefix, records, first, last, core = arguments
+    bootstrap, prefix, records, last, core = arguments
     bind([int(core)] if core else [])
     gc.disable()  # as the worker does
     options = {"bootstrap.servers": bootstrap, "queued.min.messages": "50000"}
     consumer = Consumer(consumer_options(options, group_id=prefix + "consume-alone"))
     try:
-        print(json.dumps(run(consumer, prefix, int(records), Window(int(first), int(last)))))
+        print(json.dumps(run(consumer, prefix, int(records), Window(int(last)))))
     finally:
         consumer.close()
 

@@ -73,8 +73,8 @@ class Rounds:
         written = checks.check(self.bootstrap, prefix, found["stats"]["revisions"], self.data.messages)
         return found | {"written": written._asdict()}
 
-    def _window(self) -> tuple[int, int, int]:
-        return len(self.data.records), self.data.warm_up, self.data.until
+    def _window(self) -> tuple[int, int]:
+        return len(self.data.records), self.data.until
 
 
 def _measure(module: str, *arguments: object) -> dict[str, Any]:

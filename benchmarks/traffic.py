@@ -24,10 +24,8 @@ from streams.simulator import Arrival, Traffic
 from streams.simulator.config import DAY_MS, TrafficConfig
 
 INPUTS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT)
-WARM_UP = 0.1
-"""Share of the measured events that is processed before measuring begins."""
-AFTERWARDS = 0.2
-"""Share of the measured events that follows, measured to its middle."""
+AFTERWARDS = 0.25
+"""Share of the events that follows later in event time, measured to its middle."""
 _EVENTS_PER_MESSAGE = 3.3
 MIXES: dict[str, dict[str, float]] = {"typical": {"long_text": 0.08, "pending": 0.02}, "simulator": {}}
 """What caps the habits of the simulator's campaigns. The simulator's own traffic has a quarter of long messages, and a
@@ -44,8 +42,8 @@ class DataSet:
     """The records in the order in which they reach Kafka, and what is in them."""
 
     records: list[Record]
-    warm_up: int
     until: int
+    """How many of them are measured."""
     messages: int
     kinds: Counter[str] = field(default_factory=Counter)
     multipart: int = 0
@@ -88,9 +86,9 @@ def config(mix: str, messages: int, rate: float, start_ms: int, counted_ids: boo
 def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
     """Make the records for measuring about `events`."""
     start_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
-    first = int(events * (1 + WARM_UP) / _EVENTS_PER_MESSAGE) + 1
+    first = int(events * (1 - AFTERWARDS / 2) / _EVENTS_PER_MESSAGE) + 1
     after = int(events * AFTERWARDS / _EVENTS_PER_MESSAGE) + 1
-    found = DataSet([], int(events * WARM_UP), 0, first + after)
+    found = DataSet([], 0, first + after)
     _add(found, Traffic(config(mix, first, rate, start_ms, True), seed))
     end_of_first = len(found.records)
     _add(found, Traffic(config(mix, after, rate, start_ms + 3 * DAY_MS, False), seed + 1))

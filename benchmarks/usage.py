@@ -34,16 +34,16 @@ def bind(cores: list[int]) -> None:
 
 
 class Window:
-    """Measures from the first mark at or after `first` records to the first at or after `last` records.
+    """Measures from the first record read to the first mark at or after `last` records.
 
-    The start of a run (joining the group, the first fetches, cold caches) and its end (waiting for a batch that does
-    not get full) lie outside.
+    What comes before (joining the group, restoring) and after (waiting for a batch that does not get full) is not
+    in the figures.
     """
 
-    def __init__(self, first: int, last: int) -> None:
-        """Both are counts of records since the start of the process."""
-        self._first, self._last = first, last
-        self._begin: tuple[int, Usage] | None = None
+    def __init__(self, last: int) -> None:
+        """Measure about `last` records."""
+        self._last = last
+        self._begin: Usage | None = None
         self._end: tuple[int, Usage] | None = None
 
     @property
@@ -51,25 +51,24 @@ class Window:
         """Whether it is being measured now."""
         return self._begin is not None and self._end is None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether everything was measured."""
-        return self._end is not None
-
-    def mark(self, records: int) -> None:
-        """Say after each batch how many records were processed so far."""
+    def begin(self, before: Usage) -> None:
+        """Say how the clocks stood when the first record was read; only the first call counts."""
         if self._begin is None:
-            if records >= self._first:
-                self._begin = (records, usage())
-        elif self._end is None and records >= self._last:
-            self._end = (records, usage())
+            self._begin = before
+
+    def mark(self, records: int) -> bool:
+        """Say after each batch how many records are done; return whether this has ended the window."""
+        if not self.is_open or records < self._last:
+            return False
+        self._end = (records, usage())
+        return True
 
     def result(self) -> dict[str, Any]:
         """Return what was measured."""
         if self._begin is None or self._end is None:
-            raise RuntimeError(f"only some of {self._last} records were processed")
-        records = self._end[0] - self._begin[0]
-        wall_s, cpu_s, thread_s = (end - begin for begin, end in zip(self._begin[1], self._end[1], strict=True))
+            raise RuntimeError(f"less than {self._last} records were processed")
+        records, end = self._end
+        wall_s, cpu_s, thread_s = (after - before for before, after in zip(self._begin, end, strict=True))
         return {
             "events": records,
             "seconds": round(wall_s, 3),

@@ -1,6 +1,6 @@
 """One correlate worker in a process of its own: reads everything under a prefix, prints what that took as JSON.
 
-`benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS FIRST LAST CORE`,
+`benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`,
 with `stages` at the end for the breakdown, or `profile=FILE` for a profile of the measured part (`pstats`).
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stages import CLIENT, Stages, install
-from benchmarks.usage import Window, bind
+from benchmarks.usage import Window, bind, usage
 from streams.correlator.step import Correlator, Delta
 from streams.events import Event
 from streams.runtime.worker import CorrelateWorker
@@ -53,7 +53,8 @@ class Run:
         self._window = window
         self._progress = Progress()
         self._stages: Stages | None = install(worker) if "stages" in more else None
-        self._readings: list[dict[str, int]] = []
+        self._before: dict[str, int] = {}
+        self._after: dict[str, int] = {}
         self._profile = next((text.removeprefix("profile=") for text in more if text.startswith("profile=")), "")
         self._profiler = cProfile.Profile()
 
@@ -65,8 +66,7 @@ class Run:
         last_news = time.monotonic()
         while idle < _IDLE_ROUNDS:
             seen, transactions = stats.records, stats.transactions
-            self._worker.once()
-            self._mark()
+            self._once()
             if stats.records > seen:
                 last_news = time.monotonic()
             elif time.monotonic() > last_news + _NOTHING_NEW_S:
@@ -74,21 +74,29 @@ class Run:
             idle = idle + 1 if stats.records >= self._records and stats.transactions == transactions else 0
         return self._result()
 
-    def _mark(self) -> None:
-        was_open = self._window.is_open
-        self._window.mark(self._progress.events)
-        if self._window.is_open == was_open:
-            return
-        if self._stages is not None:
-            self._readings.append(self._stages.reading())
-        if self._profile:
-            (self._profiler.enable if self._window.is_open else self._profiler.disable)()
+    def _once(self) -> None:
+        """Do one batch, and measure it where it belongs to the window."""
+        before, spent = usage(), self._spent()
+        self._worker.once()
+        if self._worker.stats.records and not self._before:
+            self._window.begin(before)
+            self._before = spent
+            if self._profile:
+                self._profiler.enable()
+        if self._window.mark(self._progress.events):
+            self._profiler.disable()
+            self._after = self._spent()
+
+    def _spent(self) -> dict[str, int]:
+        return self._stages.reading() if self._stages is not None else {"other": 0}
 
     def _result(self) -> dict[str, Any]:
         result = self._window.result()
         if self._stages is not None:
-            before, after = self._readings
-            spent = {stage: round((after[stage] - before[stage]) / result["events"] / 1_000, 3) for stage in after}
+            spent = {
+                stage: round((after - self._before[stage]) / result["events"] / 1_000, 3)
+                for stage, after in self._after.items()
+            }
             client = result["cpu_us_per_event"] - result["main_thread_us_per_event"]
             result["stages"] = spent | {CLIENT: round(client, 3)}
         if self._profile:
@@ -98,12 +106,12 @@ class Run:
 
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
-    bootstrap, prefix, state_dir, records, first, last, core, *more = arguments
+    bootstrap, prefix, state_dir, records, last, core, *more = arguments
     bind([int(core)] if core else [])
     settings = settings_from({"kafka": {"bootstrap.servers": bootstrap}, "topics": {"prefix": prefix}})
     worker = CorrelateWorker(settings, Path(state_dir), "bench")
     try:
-        result = Run(worker, int(records), Window(int(first), int(last)), more).run()
+        result = Run(worker, int(records), Window(int(last)), more).run()
     finally:
         worker.close()
     print(json.dumps(result))

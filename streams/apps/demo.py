@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 from rich.console import Console
@@ -36,8 +36,7 @@ from streams.simulator import Traffic, TrafficConfig
 
 MARK = ".sms-streams-demo"
 _BACKLOG_MS = 72 * 3_600_000
-_BACKLOG_MESSAGES = 12_000
-_LIVE_S, _LIVE_RATE = 10, 60.0
+_LIVE_RATE = 60.0  # messages a second
 _STRAY_REPORTS, _BROKEN_RECORDS = 12, 3
 _PATIENCE_S = 90.0
 _LOOK_S = 0.1
@@ -57,12 +56,20 @@ class InterruptedDemoError(Exception):
     """Ctrl-C."""
 
 
+class Size(NamedTuple):
+    """How much: messages of the three days, how long live traffic goes on, and the seed of both."""
+
+    messages: int
+    live_ms: int
+    seed: int
+
+
 class Demo:
     """One run."""
 
-    def __init__(self, settings: Settings, folder: Path, stop: threading.Event, out: Console, seed: int) -> None:
+    def __init__(self, settings: Settings, folder: Path, stop: threading.Event, out: Console, size: Size) -> None:
         """Prepare it; `folder` is emptied first if an earlier demo made it."""
-        self._settings, self._folder, self._stop, self._out, self._seed = settings, folder, stop, out, seed
+        self._settings, self._folder, self._stop, self._out, self._size = settings, folder, stop, out, size
         self._steps = Steps(_TITLES)
         self._progress = Progress(out, self._steps.picture, self._steps.line)
         self._sent = 0
@@ -107,17 +114,18 @@ class Demo:
     def _backlog(self, system: LocalSystem, start_ms: int) -> None:
         """What senders, gateways and carriers wrote to Kafka in the last three days."""
         step = self._begin()
-        step.total = _BACKLOG_MESSAGES * 3.55  # records; about
+        step.total = self._size.messages * 3.55  # records; about
         self._sent += _send_odd_records(system.client_options, start_ms)
-        rate = _BACKLOG_MESSAGES / (_BACKLOG_MS / 1_000)
-        config = TrafficConfig(start_ms=start_ms, messages=_BACKLOG_MESSAGES, messages_per_s=rate)
+        rate = self._size.messages / (_BACKLOG_MS / 1_000)
+        config = TrafficConfig(start_ms=start_ms, messages=self._size.messages, messages_per_s=rate)
         self._send(system, step, config, Pace(), start_ms + _BACKLOG_MS, lambda: None)
 
     def _live(self, system: LocalSystem, start_ms: int) -> None:
         step = self._begin()
-        step.total = _LIVE_S * _LIVE_RATE * 2.5
-        config = TrafficConfig(start_ms=start_ms, messages=int(_LIVE_S * _LIVE_RATE), messages_per_s=_LIVE_RATE)
-        self._send(system, step, config, Pace(speed=1), start_ms + _LIVE_S * 1_000, lambda: self._count(system))
+        messages = max(1, round(self._size.live_ms / 1_000 * _LIVE_RATE))
+        step.total = messages * 2.5
+        config = TrafficConfig(start_ms=start_ms, messages=messages, messages_per_s=_LIVE_RATE)
+        self._send(system, step, config, Pace(speed=1), start_ms + self._size.live_ms, lambda: self._count(system))
         sent = step.detail
         self._catch_up(system, step)
         step.detail = sent
@@ -139,7 +147,7 @@ class Demo:
             self._progress.show()
 
         totals = simulate(
-            Traffic(config, self._seed),
+            Traffic(config, self._size.seed),
             KafkaSink(system.client_options),
             pace=pace,
             until_ms=until_ms,

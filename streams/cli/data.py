@@ -22,8 +22,8 @@ _READ_ONLY_FORMATS = ("table", "csv", "json")
 @click.command()
 @database_options
 @click.option("--retention-days", type=click.IntRange(min=0), help="Keep rows that long after loading (0: for ever).")
-@click.option("--loader-password", envvar="SMS_LOADER_PASSWORD", help="Makes the user sms_loader_user. Or the variable.")
-@click.option("--analyst-password", envvar="SMS_ANALYST_PASSWORD", help="Makes the user sms_analyst_user. Or the variable.")
+@click.option("--loader-password", envvar="SMS_LOADER_PASSWORD", help="Makes the user sms_loader_user.")
+@click.option("--analyst-password", envvar="SMS_ANALYST_PASSWORD", help="Makes the user sms_analyst_user.")
 @click.pass_obj
 def migrate(
     context: Context,

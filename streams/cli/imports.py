@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ def kannel(context: Context, /, files: tuple[str, ...], follow: bool, summary: s
     for path in files:
         if path != "-" and not follow and not Path(path).is_file():
             raise SettingsError(f"there is no file {path}")
-    with _target(context, given, follow) as sink:
+    with _target(context, given, follow, " ".join(files)) as sink:
         found = import_kannel(
             files, sink, options, follow, stop=stop.is_set, progress=_progress if sys.stderr.isatty() else None
         )
@@ -98,7 +99,7 @@ def _options(given: dict[str, Any]) -> Options:
 
 
 @contextmanager
-def _target(context: Context, given: dict[str, Any], follow: bool) -> Iterator[Sink]:
+def _target(context: Context, given: dict[str, Any], follow: bool, names: str) -> Iterator[Sink]:
     """Give what takes the events, and finish it."""
     from streams.apps.import_kannel import ndjson_sink
 
@@ -108,7 +109,7 @@ def _target(context: Context, given: dict[str, Any], follow: bool) -> Iterator[S
     if db is not None:
         if follow:
             raise SettingsError("--db reads whole files: follow with --kafka, or with --ndjson")
-        with _replayed(context.settings(), db) as sink:
+        with _replayed(context.settings(), db, names) as sink:
             yield sink
     elif given["to_kafka"]:
         with _sent(context.settings()) as sink:
@@ -121,8 +122,8 @@ def _target(context: Context, given: dict[str, Any], follow: bool) -> Iterator[S
 
 
 @contextmanager
-def _replayed(settings: Settings, db: str) -> Iterator[Sink]:
-    """Gather the events in a file, then replay that."""
+def _replayed(settings: Settings, db: str, names: str) -> Iterator[Sink]:
+    """Gather the events in a file beside the tables, then replay it; it stays only where that is interrupted."""
     from streams.apps.import_kannel import ndjson_sink
     from streams.apps.replay import Replay
     from streams.cli.data import tell_replay
@@ -132,13 +133,20 @@ def _replayed(settings: Settings, db: str) -> Iterator[Sink]:
     tables = EmbeddedDatabase(db)
     try:
         migrate(tables)
-        with tempfile.NamedTemporaryFile("w", prefix="sms-streams-", suffix=".ndjson", encoding="utf-8") as events:
-            yield ndjson_sink(events)
-            run = Replay(settings, tables, Path(db), lambda text: click.echo(text, err=True))
-            try:
-                tell_replay(run.run([Path(events.name)], None))
-            finally:
-                run.close()
+        events = Path(db) / f"import-{os.getpid()}.ndjson"
+        try:
+            with events.open("w", encoding="utf-8") as out:
+                yield ndjson_sink(out)
+        except BaseException:
+            events.unlink()
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the replay goes on where it was interrupted
+        run = Replay(settings, tables, Path(db), lambda text: click.echo(text.replace(str(events), names), err=True))
+        try:
+            tell_replay(run.run([events], None))
+        finally:
+            run.close()
+        events.unlink()
     finally:
         tables.close()
 

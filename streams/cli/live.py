@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from streams.cli.context import Context, stop_flag
+from streams.cli.values import DURATION
 
 INTERRUPTED = 130
 _DATA = Path("sms-data")
@@ -64,21 +65,23 @@ def up(context: Context, data: Path, port: int, workers: int) -> None:
     show_default=True,
     help="Where to leave the data; a folder of an earlier demo is replaced.",
 )
+@click.option("--messages", type=click.IntRange(min=100), default=12_000, show_default=True, help="Of the three days.")
+@click.option("--live", type=DURATION, default="10s", show_default=True, help="How long traffic then goes on.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other traffic.")
 @click.pass_obj
-def demo(context: Context, data: Path, seed: int) -> None:
+def demo(context: Context, data: Path, messages: int, live: int, seed: int) -> None:
     """Show the main job in a minute: traffic through an embedded Kafka, the processors, and what the tables say then.
 
     Three days of traffic with lost, late, doubled and reordered reports, refusals, throttling and long messages. Needs
     nothing but this package; it ends by itself.
     """
     stop = stop_flag()  # before what takes a second to import
-    from streams.apps.demo import Demo, InterruptedDemoError
+    from streams.apps.demo import Demo, InterruptedDemoError, Size
     from streams.apps.display import console
 
     folder = _as_given(data)
     try:
-        Demo(context.settings(), folder, stop, console(), seed).run(own_command())
+        Demo(context.settings(), folder, stop, console(), Size(messages, live, seed)).run(own_command())
     except InterruptedDemoError:
         click.echo(f"stopped; what there was by then is in {folder}", err=True)
         sys.exit(INTERRUPTED)
