@@ -202,10 +202,7 @@ class Demo:
 
 def _told(figures: Figures) -> str:
     stats = figures.correlate
-    return (
-        f"{stats.records:,} events > {stats.revisions:,} statuses ({stats.timeouts:,} by timeouts), "
-        f"{figures.revisions_loaded:,} in the tables"
-    )
+    return f"{stats.records:,} events > {stats.revisions:,} statuses, {figures.revisions_loaded:,} in the tables"
 
 
 class _Interruptible:

@@ -125,23 +125,38 @@ class Decoder:
         good: list[int] = []
         bad: list[Bad] = []
         for index, value in enumerate(values):
+            header = b"" if value is None else self._writers.header(value)
             try:
-                records.append(self._reference(value))
-                good.append(index)
+                plan = self._plan(header)  # a registry that does not answer is no fault of the record: it is raised
             except UnknownSchemaError as error:
-                reason = "not_avro" if value is None or not self._writers.header(value) else "unknown_schema"
-                bad.append(Bad(index, reason, str(error)))
+                detail = "the record has no value" if value is None else str(error)
+                bad.append(Bad(index, "unknown_schema" if header else "not_avro", detail))
+                continue
+            try:
+                records.append(self._reference(plan, (value or b"")[len(header) :]))
+                good.append(index)
             except Exception as error:
                 bad.append(Bad(index, "not_avro", f"does not decode by its writer schema: {error!r}"))
-        return Decoded(pa.RecordBatch.from_pylist(records, self._arrow), good, bad)
+        return self._as_columns(records, good, bad)
 
-    def _reference(self, value: bytes | None) -> dict[str, Any]:
-        if value is None:
-            raise UnknownSchemaError("the record has no value")
-        header = self._writers.header(value)
-        plan = self._plan(header)
-        body = io.BytesIO(value[len(header) :])
-        record: Any = fastavro.schemaless_reader(body, plan.parsed, self._parsed)
+    def _as_columns(self, records: list[dict[str, Any]], good: list[int], bad: list[Bad]) -> Decoded:
+        """Put records into columns; one with a number too large for its field must not take the others with it."""
+        try:
+            return Decoded(pa.RecordBatch.from_pylist(records, self._arrow), good, bad)
+        except pa.ArrowException:
+            fitting: list[tuple[int, dict[str, Any]]] = []
+            for index, record in zip(good, records, strict=True):
+                try:
+                    pa.RecordBatch.from_pylist([record], self._arrow)
+                    fitting.append((index, record))
+                except pa.ArrowException as error:
+                    bad.append(Bad(index, "not_avro", f"does not fit its schema: {error}"))
+        batch = pa.RecordBatch.from_pylist([record for _, record in fitting], self._arrow)
+        return Decoded(batch, [index for index, _ in fitting], sorted(bad))
+
+    def _reference(self, plan: _Plan, body: bytes) -> dict[str, Any]:
+        """Decode one record with the reference codec, by the full rules of Avro schema resolution."""
+        record: Any = fastavro.schemaless_reader(io.BytesIO(body), plan.parsed, self._parsed)
         return {
             field.name: list(record[field.name].items()) if pa.types.is_map(field.type) else record[field.name]
             for field in self._arrow
