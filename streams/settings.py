@@ -45,7 +45,6 @@ class CorrelateSettings:
     batch_events: int = 20_000
     hot_messages: int = 300_000
     dead_letter_share: float = 0.2
-    max_ahead_ms: int = 60_000
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def query(context: Context, sql: str, db: str | None, url: str | None, fmt: str)
 
     tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse, shared=True)
     try:
-        click.echo(run_query(tables, sys.stdin.read() if sql == "-" else sql, fmt))
+        click.echo(run_query(tables, sys.stdin.read() if sql == "-" else sql, fmt).rstrip("\n"))
     finally:
         tables.close()
 

@@ -56,7 +56,8 @@ class Reader:
         stamps = [message.timestamp()[1] for message in messages]
         found: list[Event | DeadLetter] = list(events)
         for position, reason, detail in bad:  # in order: each goes to the place it had
-            found.insert(position, self._dead_letter(which, messages[position], reason, detail))
+            self.last_bad = self._dead_letter(which, messages[position], reason, detail)
+            found.insert(position, self.last_bad)
             times.insert(position, 0)
         if times and max(times) > min(stamps) + FUTURE_MS:
             self._clamp(found, times, stamps)

@@ -172,7 +172,9 @@ class TopicReader:
     """Reads a topic read_committed, from its beginning, more on every call."""
 
     def __init__(self, kafka: str, topic: str) -> None:
-        self._consumer = Consumer(consumer_options({"bootstrap.servers": kafka}, group_id=f"{topic}-test"))
+        options = consumer_options({"bootstrap.servers": kafka}, group_id=f"{topic}-test")
+        self._consumer = Consumer(options)
+        self._ends = Consumer(options | {"isolation.level": "read_uncommitted"})
         known: Any = self._consumer.list_topics(topic, timeout=30).topics[topic]
         self._partitions = [TopicPartition(topic, number, 0) for number in known.partitions]
         self._consumer.assign(self._partitions)
@@ -194,9 +196,9 @@ class TopicReader:
         return fresh
 
     def to_end(self, timeout_s: float = 30) -> list[Any]:
-        """Read on to what is now the end of every partition; return what is new."""
+        """Read on to what is now the end of every partition, open transactions included; return what is new."""
         deadline = time.monotonic() + timeout_s
-        ends = {tp.partition: self._consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in self._partitions}
+        ends = {tp.partition: self._ends.get_watermark_offsets(tp, timeout=30)[1] for tp in self._partitions}
         fresh = []
         while any(self._ended.get(number, -1) < end for number, end in ends.items()):
             assert time.monotonic() < deadline, f"{self._ended}, not {ends}"
@@ -205,6 +207,7 @@ class TopicReader:
 
     def close(self) -> None:
         self._consumer.close()
+        self._ends.close()
 
 
 class Revisions:

@@ -179,7 +179,7 @@ def test_what_was_forgotten_stays_forgotten(
     begin = now_ms() - 12 * HOUR_MS
     clock = [begin]
     monkeypatch.setattr(worker_module, "now_ms", lambda: clock[0])
-    config = '[defaults]\nreceipt_timeout = "1h"\nkeep_settled = "2h"\nkeep_derived = "2h"\nkeep_unmatched = "2h"'
+    config = '[defaults]\nreceipt_timeout = "1h"\nkeep_settled = "150m"'
     sender = Sender(kafka, prefix)
     with local_workers(kafka, prefix, tmp_path) as local, revisions_of(kafka, prefix) as revisions:
         restarts = Restarts(local, end, config)
@@ -190,7 +190,7 @@ def test_what_was_forgotten_stays_forgotten(
             run_until(worker, revised(worker, 3 * (number + 1)))
             clock[0] += HOUR_MS
             run_for(worker, 0.3)
-        # m0 to m2 settled two hours ago or more; what is still kept is what a new worker finds.
+        # m0 to m2 settled three hours ago or more; what is still kept is what a new worker finds.
         known = open_messages(worker)
         assert known == 2
         restarts.end(worker)
