@@ -185,7 +185,7 @@ def test_a_replay_that_died_is_finished_by_running_it_again(inserts: int, tmp_pa
     for folder in ("died", "straight"):
         replay(tmp_path / folder, [before])
     with opened(tmp_path / "died") as db:
-        run = Replay(settings_from({}), DiesAt(db, inserts), tmp_path / "died")  # type: ignore[arg-type]
+        run = Replay(settings_from({}), DiesAt(db, inserts), tmp_path / "died")
         with pytest.raises(ConnectionError):
             run.run([file], T0 + 200_000)
         run.close()

@@ -66,5 +66,4 @@ def test_order_and_duplicates_do_not_matter(case: Case, rng: random.Random) -> N
         if straight is None or mixed is None:
             assert straight == mixed
         else:
-            filed = {"campaign": straight.campaign, "created_at_ms": straight.created_at_ms}
-            assert mixed._replace(**filed) == straight
+            assert mixed._replace(campaign=straight.campaign, created_at_ms=straight.created_at_ms) == straight
