@@ -48,8 +48,12 @@ class Report:
         }
 
     def reached(self) -> float:
-        """Return what `--require-ratio` looks at: the median ratio to Faust, by events/s or by CPU, the smaller."""
-        return min(median(self.times(what, FAUST)) for what in (SPEED, CPU))
+        """Return what `--require-ratio` looks at: the median ratio to Faust by CPU time.
+
+        That is what one core does where it is not shared; events/s also has the time in which the broker or
+        somebody else had it.
+        """
+        return median(self.times(CPU, FAUST))
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON has it."""

@@ -22,6 +22,7 @@ from streams.apps.correlate import instance_folder
 from streams.apps.load import LoadWorker
 from streams.clickhouse.embedded import EmbeddedDatabase
 from streams.clickhouse.endpoint import serving
+from streams.clickhouse.loader import Limits
 from streams.clickhouse.migrate import migrate
 from streams.clickhouse.remote import RemoteDatabase
 from streams.kafka import topic_admin
@@ -242,7 +243,9 @@ def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Telle
     try:
         migrate(tables)
         with serving(tables):
-            worker = LoadWorker(tables, settings.kafka, group=settings.load.group, instance_id="local-load")
+            limits = Limits(rows=settings.load.batch_rows, seconds=settings.load.interval_ms / 1_000)
+            group = settings.load.group
+            worker = LoadWorker(tables, settings.kafka, group=group, instance_id="local-load", limits=limits)
             teller.watch(lambda: _loaded(worker))
             worker.run(stop)
     finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
 
+from streams.clickhouse.backend import Database
 from streams.cli.context import Context, database_flags, database_options, open_tables, stop_flag
 
 
@@ -28,7 +30,10 @@ def correlate(context: Context, instance: str | None, state_dir: Path | None, st
 @click.option("--instance", help="Keep the partitions over a restart, under this name (group.instance.id).")
 @click.pass_obj
 def load(context: Context, db: str | None, url: str | None, instance: str | None) -> None:
-    """Fill the tables: one load worker, from Kafka into ClickHouse; start as many as you like."""
+    """Fill the tables: one load worker, from Kafka into ClickHouse; start as many as you like.
+
+    Of an embedded database there can be only one; query, message and verify ask it meanwhile.
+    """
     from streams.apps.correlate import registry_of
     from streams.apps.load import LoadWorker
     from streams.clickhouse.loader import Limits
@@ -45,9 +50,22 @@ def load(context: Context, db: str | None, url: str | None, instance: str | None
             instance_id=settings.load.instance,
             limits=Limits(rows=settings.load.batch_rows, seconds=settings.load.interval_ms / 1_000),
         )
-        worker.run(stop_flag())
+        with _answering(tables):
+            worker.run(stop_flag())
     finally:
         tables.close()
+
+
+def _answering(tables: Database) -> AbstractContextManager[object]:
+    """Let others read an embedded database while this process holds it; a server needs no help."""
+    from streams.clickhouse.server import ServerDatabase
+
+    if isinstance(tables, ServerDatabase):
+        return nullcontext()
+    from streams.clickhouse.embedded import EmbeddedDatabase
+    from streams.clickhouse.endpoint import serving
+
+    return serving(tables) if isinstance(tables, EmbeddedDatabase) else nullcontext()
 
 
 COMMANDS = (correlate, load)

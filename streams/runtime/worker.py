@@ -15,7 +15,7 @@ Nothing is in flight between batches, so nothing is when partitions move.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event as Flag
 from time import monotonic, sleep
@@ -26,7 +26,7 @@ from streams.clock import now_ms
 from streams.codec.schemas import Registry
 from streams.correlator.step import Delta
 from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT
-from streams.kafka.client import consumer_options, producer_options
+from streams.kafka.client import OptionRefused, consumer_options, producer_options
 from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError, patiently, raise_for
 from streams.runtime.garbage import Housekeeping
 from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
@@ -52,6 +52,16 @@ _NEW_TOPIC_S = 3.0
 _LOOK_AGAIN_S = 0.3
 
 
+def _refuse_new_protocol(kafka: Mapping[str, str]) -> None:
+    """Refuse the group protocol of KIP-848, which moves some partitions while the others stay.
+
+    Its member epoch changes without a rebalance, so offsets sent with the metadata of the assignment are refused.
+    """
+    for name in ("group.protocol", "consumer.group.protocol"):
+        if kafka.get(name, "classic").strip().lower() != "classic":
+            raise OptionRefused(f'Kafka option {name}="{kafka[name]}" is not for correlate: leave it out, or "classic"')
+
+
 class CorrelateWorker:
     """One worker: any number of them share the partitions."""
 
@@ -71,6 +81,7 @@ class CorrelateWorker:
         self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
         self._group = settings.topic_prefix + own.group
         kafka = {"queued.min.messages": _PREFETCH, **settings.kafka}
+        _refuse_new_protocol(kafka)
         self._consumer = Consumer(
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
@@ -118,7 +129,7 @@ class CorrelateWorker:
         give_up_at = monotonic() + _NEW_TOPIC_S
         while True:
             known = patiently("topics", self._stopping, self._consumer.list_topics, None, CALL_S).topics
-            missing = [topic for topic in wanted if topic not in known]
+            missing = [topic for topic in wanted if topic not in known or not known[topic].partitions]
             if not missing:
                 break
             if monotonic() > give_up_at:

@@ -175,11 +175,17 @@ class TopicReader:
         options = consumer_options({"bootstrap.servers": kafka}, group_id=f"{topic}-test")
         self._consumer = Consumer(options)
         self._ends = Consumer(options | {"isolation.level": "read_uncommitted"})
-        known: Any = self._consumer.list_topics(topic, timeout=30).topics[topic]
-        self._partitions = [TopicPartition(topic, number, 0) for number in known.partitions]
+        self._partitions: list[TopicPartition] = []
+        wait_until(lambda: self._find(topic), 30, lambda: f"no topic {topic}")
         self._consumer.assign(self._partitions)
         self._ended: dict[int | None, int] = {}
         self.read: list[Any] = []
+
+    def _find(self, topic: str) -> bool:
+        """Look for the topic; one made a moment ago may not be known yet."""
+        known: Any = self._consumer.list_topics(topic, timeout=30).topics[topic]
+        self._partitions = [TopicPartition(topic, number, 0) for number in known.partitions]
+        return bool(self._partitions)
 
     def more(self, timeout_s: float = 0.2) -> list[Any]:
         """Return what is new; messages of the client."""

@@ -108,6 +108,11 @@ class Check:
         """Wait until every message has its last row, and nothing more comes."""
         self._revisions.wait(self._all_done, timeout_s, lambda: f"{self._shown()}\n{logs()}")
 
+    def done(self) -> bool:
+        """Read what is new and tell whether every message has its last row."""
+        self._revisions.more(0.05)
+        return self._all_done()
+
     def _all_done(self) -> bool:
         for name in list(self._open):
             row, last = self._fates[name], self._revisions.last(name)

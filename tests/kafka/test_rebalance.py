@@ -12,7 +12,10 @@ import pytest
 
 from streams.clock import now_ms
 from streams.events import Event
+from streams.kafka.client import OptionRefused
 from streams.runtime import worker as worker_module
+from streams.runtime.worker import CorrelateWorker
+from streams.settings import settings_from
 from tests.kafka.helpers import EXIT_FENCED, SESSION_TIMEOUT_MS, Revisions, Sender, Workers, revisions_of, workers
 from tests.kafka.helpers_local import answer, local_workers, run_for, run_until, submit
 from tests.kafka.helpers_traffic import CONFIG, Check, interleaved, messages
@@ -161,6 +164,12 @@ def test_two_workers_of_one_name_are_refused_on_one_machine(
         started.start("twin").wait_for("worker twin")
         second = _second_twin(started)
         assert second == 2
+
+
+def test_the_group_protocol_that_moves_single_partitions_is_refused(tmp_path: Path) -> None:
+    settings = settings_from({"kafka": {"bootstrap.servers": "127.0.0.1:1", "group.protocol": "consumer"}})
+    with pytest.raises(OptionRefused, match="not for correlate"):
+        CorrelateWorker(settings, tmp_path, "one")
 
 
 def _second_twin(started: Workers) -> int:

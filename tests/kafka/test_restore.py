@@ -95,22 +95,23 @@ def test_restarts_in_the_middle_of_traffic_change_nothing(
     sender = Sender(kafka, prefix)
     with local_workers(kafka, prefix, tmp_path) as local, revisions_of(kafka, prefix) as revisions:
         restarts = Restarts(local, end, CONFIG, hot_messages=20)
-        for _ in range(4):
+        for _ in range(3):
             worker = restarts.start()
-            sender.send(islice(events, 600))
+            sender.send(islice(events, 700))
             run_until(worker, revised(worker, 200))
             run_for(worker, 0.3)
             restarts.end(worker)
         worker = restarts.start()
         sender.send(events)
-        run_for(worker, 5)
         check = Check(made, revisions)
+        run_until(worker, check.done)
         check.wait()
         check.every_revision_once()
 
 
-@pytest.mark.parametrize("hot_messages", [10, 300_000])
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("end", "hot_messages"), [("clean", 10), ("killed", 10), ("clean", 300_000), ("another machine", 300_000)]
+)
 def test_what_comes_after_a_restart_meets_what_was_known_before(
     kafka: str,
     make_topics: Callable[..., str],
