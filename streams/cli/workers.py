@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from streams.clickhouse.backend import Database
 from streams.cli.context import Context, database_flags, database_options, open_tables, stop_flag
+from streams.clickhouse.backend import Database
 
 
 @click.command()

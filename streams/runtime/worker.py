@@ -15,23 +15,22 @@ Nothing is in flight between batches, so nothing is when partitions move.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event as Flag
-from time import monotonic, sleep
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
 from streams.correlator.step import Delta
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT
-from streams.kafka.client import OptionRefused, consumer_options, producer_options
+from streams.kafka.client import consumer_options, producer_options
 from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError, patiently, raise_for
 from streams.runtime.garbage import Housekeeping
 from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
 from streams.runtime.output import CHANGELOG, Output
 from streams.runtime.partition import Partition
+from streams.runtime.preflight import check_topics, refuse_new_protocol
 from streams.runtime.reading import INPUT_TOPICS, KafkaMessage, Reader
 from streams.runtime.restore import Restorer
 from streams.runtime.stats import Stats
@@ -47,19 +46,6 @@ IDLE_LAG_MS = 2_000
 _FEW_RECORDS = 1_000
 _PREFETCH = 50_000
 _RESTORE_S = 0.5
-_NEW_TOPIC_S = 3.0
-"""Topics made a moment ago are not known to every broker yet."""
-_LOOK_AGAIN_S = 0.3
-
-
-def _refuse_new_protocol(kafka: Mapping[str, str]) -> None:
-    """Refuse the group protocol of KIP-848, which moves some partitions while the others stay.
-
-    Its member epoch changes without a rebalance, so offsets sent with the metadata of the assignment are refused.
-    """
-    for name in ("group.protocol", "consumer.group.protocol"):
-        if kafka.get(name, "classic").strip().lower() != "classic":
-            raise OptionRefused(f'Kafka option {name}="{kafka[name]}" is not for correlate: leave it out, or "classic"')
 
 
 class CorrelateWorker:
@@ -75,13 +61,13 @@ class CorrelateWorker:
     ) -> None:
         """Prepare the clients; `instance` names the worker and must be its own, and the same after a restart."""
         own = settings.correlate
+        refuse_new_protocol(settings.kafka)
         self._settings = settings
         self._rules = settings.rules()
         self._state_dir = state_dir
         self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
         self._group = settings.topic_prefix + own.group
         kafka = {"queued.min.messages": _PREFETCH, **settings.kafka}
-        _refuse_new_protocol(kafka)
         self._consumer = Consumer(
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
@@ -114,31 +100,12 @@ class CorrelateWorker:
 
     def start(self) -> None:
         """Take this worker's name and join the group."""
-        self._check_topics()
+        check_topics(self._consumer, self._settings.topic_prefix, self._stopping)
         self._transactions.start()
         self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def _stopping(self) -> bool:
         return self._stop.is_set()
-
-    def _check_topics(self) -> None:
-        """Make sure that the topics are there and have the same number of partitions."""
-        prefix = self._settings.topic_prefix
-        joined = [*self._topics, prefix + MESSAGE_STATUS, prefix + CHANGELOG]
-        wanted = [*joined, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT]
-        give_up_at = monotonic() + _NEW_TOPIC_S
-        while True:
-            known = patiently("topics", self._stopping, self._consumer.list_topics, None, CALL_S).topics
-            missing = [topic for topic in wanted if topic not in known or not known[topic].partitions]
-            if not missing:
-                break
-            if monotonic() > give_up_at:
-                raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
-            sleep(_LOOK_AGAIN_S)
-        counts = {topic: len(known[topic].partitions) for topic in joined}
-        if len(set(counts.values())) > 1:
-            shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
-            raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")
 
     def once(self) -> None:
         """Do one batch."""
