@@ -7,7 +7,7 @@ from typing import Any
 from streams.correlator.facts import Facts
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-GENERAL, FIRST_SUBMIT, FIRST_ANSWER = 0, 1, 2
+GENERAL, FIRST_SUBMIT, FIRST_ANSWER, SEGMENTS = 0, 1, 2, 3
 """How simple the history of a message is so far; `streams.correlator.shortcuts` continues the simple ones."""
 
 PACKED_FORMAT = 1

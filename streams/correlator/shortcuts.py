@@ -1,14 +1,15 @@
 """The histories nearly every message has, decided without the general rules.
 
 A single attempt that is handed over, answered OK in time and reported on in time, in that order, needs none of
-`streams.correlator.rules`. Each function here takes in an event that continues such a history and gives the very
-verdict that `evaluate` would (a property test compares them on every step); for anything else it changes nothing
-and gives None.
+`streams.correlator.rules`; nor does a long one whose segments are so one by one (`streams.correlator.segments`).
+Each function here takes in an event that continues such a history and gives the very verdict that `evaluate` would
+(a property test compares them on every step); for anything else it changes nothing and gives None.
 """
 
 from __future__ import annotations
 
 from streams.catalog.outcomes import OK
+from streams.correlator import segments
 from streams.correlator.message import FIRST_ANSWER, FIRST_SUBMIT, GENERAL, Message
 from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import ACCEPTED, SENT_WITHOUT_SR, SUBMITTED, Verdict
@@ -17,6 +18,20 @@ from streams.events import DeliveryReport, Submit, SubmitResponse
 _FIRST, _SECOND, _THIRD = 256, 512, 768
 _verdict = tuple.__new__
 """Making a named tuple this way costs half of calling its class, and three are made for every message."""
+
+
+def answer(message: Message, event: SubmitResponse, rules: Rules, now_ms: int) -> Verdict | None:
+    """An answer continues a simple history."""
+    if event.part is None:
+        return first_answer(message, event, rules, now_ms)
+    return segments.next_answer(message, event, rules, now_ms)
+
+
+def report(message: Message, event: DeliveryReport, rules: Rules, now_ms: int) -> Verdict | None:
+    """A report continues a simple history."""
+    if event.part is None:
+        return first_report(message, event, rules)
+    return segments.next_report(message, event, rules, now_ms)
 
 
 def first_submit(message: Message, event: Submit, rules: Rules, now_ms: int) -> Verdict | None:

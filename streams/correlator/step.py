@@ -82,6 +82,7 @@ class Correlator:
         times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
         times, bases = self.time.see(sources, times)
         in_memory, get, rules = self.store.messages, self.store.get, self.rules
+        answer, report = shortcuts.answer, shortcuts.report
         verdict: Verdict | None
         event: Any
         for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
@@ -98,9 +99,9 @@ class Correlator:
                     verdict = shortcuts.first_submit(message, event, rules, now)
             elif message.stage and kind is not Submit:
                 if kind is SubmitResponse:
-                    verdict = shortcuts.first_answer(message, event, rules, now)
+                    verdict = answer(message, event, rules, now)
                 else:
-                    verdict = shortcuts.first_report(message, event, rules)
+                    verdict = report(message, event, rules, now)
             if verdict is None:
                 self._take(message, event, kind, now, base, delta)
             else:

@@ -52,8 +52,11 @@ _TEMPORARY = {
 
 
 def is_fenced(error: KafkaError) -> bool:
-    """Tell whether another worker has this one's name."""
-    return error.code() in _FENCED
+    """Tell whether another worker has this one's name.
+
+    A consumer that was fenced says so only once; afterwards all its errors are "fatal", with the cause in the text.
+    """
+    return error.code() in _FENCED or (error.code() == KafkaError._FATAL and "fenced" in str(error.str()).lower())
 
 
 def is_temporary(error: KafkaError) -> bool:

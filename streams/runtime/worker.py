@@ -43,7 +43,8 @@ log = logging.getLogger("sms-streams.correlate")
 
 IDLE_LAG_MS = 2_000
 """How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
-_FEW_RECORDS = 1_000
+_FEW_RECORDS, _MANY_RECORDS = 1_000, 100_000
+"""The share of dead letters is judged on at least so many records, and on not many more than the latest so many."""
 _PREFETCH = 50_000
 _RESTORE_S = 0.5
 
@@ -83,6 +84,7 @@ class CorrelateWorker:
         self._partitions: dict[int, Partition] = {}
         self._metadata: object = None
         self._rebalances = 0
+        self._judged = (0, 0)
         self._state_is_committed = True
         self._housekeeping = Housekeeping()
         self._stop = Flag()
@@ -138,6 +140,7 @@ class CorrelateWorker:
                 good, bad = self._reader.read(which, by_topic[topic], self._inputs_of(which))
                 self.stats.records += good + bad
                 self.stats.dead_letters += bad
+                self._judged = (self._judged[0] + good + bad, self._judged[1] + bad)
         self.stats.clock_skew = self._reader.clock_skew
         for end in ends:
             partition = self._partitions.get(end.partition())
@@ -156,13 +159,16 @@ class CorrelateWorker:
     def _check_dead_letters(self) -> None:
         share = self._settings.correlate.dead_letter_share
         last = self._reader.last_bad
-        if last and self.stats.records >= _FEW_RECORDS and self.stats.dead_letters > share * self.stats.records:
+        records, unusable = self._judged
+        if last and records >= _FEW_RECORDS and unusable > share * records:
             raise TooManyDeadLettersError(
-                f"{self.stats.dead_letters} of {self.stats.records} records could not be used, more than "
+                f"{unusable} of {records} records could not be used, more than "
                 f"correlate.dead_letter_share = {share}. The last one, at offset {last.offset} of {last.topic}, "
                 f"partition {last.partition}: {last.reason}, {last.detail}. Mend what writes these records (or raise "
                 "the setting), then start again: it goes on where it last committed, so none is lost"
             )
+        if records > _MANY_RECORDS:
+            self._judged = (records // 2, unusable // 2)
 
     # ---- 2. to 6.: one transaction -----------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import pytest
 from streams.clock import now_ms
 from streams.codec.avro import Encoder
 from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE
+from streams.runtime import worker as worker_module
+from streams.runtime.worker import TooManyDeadLettersError
 from tests.kafka.helpers import EXIT_BAD_INPUT, Sender, TopicReader, dead_letters, orphans, revisions_of, workers
 from tests.kafka.helpers_local import (
     FaultyProducer,
@@ -141,6 +143,25 @@ def test_a_worker_stops_where_too_much_is_unusable_and_loses_none_of_it(
     assert revisions.count == 700
     letters = dead_letters(kafka, prefix)
     assert [letter.value for letter in letters] == [b"broken %d" % number for number in range(400)]
+
+
+def test_the_share_of_unusable_records_is_that_of_late_not_of_all_time(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_MANY_RECORDS", 2_000)
+    prefix = make_topics(1)
+    now = now_ms()
+    sender = Sender(kafka, prefix)
+    with local_workers(kafka, prefix, tmp_path) as local:
+        worker = local.start()
+        sender.send(submit(f"m{number % 50}", now) for number in range(12_000))
+        run_until(worker, lambda: worker.stats.records == 12_000)
+        for number in range(2_000):
+            sender.raw(SUBMIT, b"broken %d" % number, b"k", flush=False)
+        sender.flush()
+        with pytest.raises(TooManyDeadLettersError):
+            run_for(worker, 20)
+        assert worker.stats.dead_letters < 0.2 * worker.stats.records
 
 
 def test_an_answer_that_never_finds_its_submit_becomes_an_orphan_once(

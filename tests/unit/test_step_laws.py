@@ -18,6 +18,7 @@ from streams.events import Event
 from streams.runtime.store import DiskStore
 from streams.settings import settings_from
 from tests.adapters import FOR_EVER, CatalogCodes, Run
+from tests.golden_histories import event
 from tests.histories import event_time_ms, random_config, random_history
 from tests.oracle import message_row
 
@@ -81,8 +82,8 @@ def test_the_last_row_is_the_oracles(seed: int) -> None:
         run.feed(batch)
     run.end(as_of(events, rng))
     now = run.correlator.time.now_ms
-    for message_id in {event.message_id for event in events}:
-        own = [event for event in events if event.message_id == message_id]
+    for message_id in {e.message_id for e in events}:
+        own = [e for e in events if e.message_id == message_id]
         assert run.last_rows().get(message_id) == message_row(own, CatalogCodes(rules), config, now)
 
 
@@ -94,7 +95,7 @@ def test_shortcuts_give_what_the_rules_give(seed: int) -> None:
     fast, slow = Run(rules_of(config)), Run(rules_of(config))
     fast.feed(events)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("first_submit", "first_answer", "first_report"):
+        for name in ("first_submit", "answer", "report"):
             patch.setattr(shortcuts, name, lambda *_: None)
         slow.feed(events)
     assert fast.rows == slow.rows
@@ -131,3 +132,41 @@ def test_nothing_is_said_twice(seed: int) -> None:
     for message_rows in run.by_message().values():
         for before, after in itertools.pairwise(message_rows):
             assert before != after
+
+
+def segmented(rng: random.Random, message_id: str) -> list[Event]:
+    """A long message whose segments are mostly answered and reported on one by one."""
+    at, parts = 1_767_225_600_000, rng.randrange(1, 5)
+    common = {"message_id": message_id, "provider": "p1"}
+    events = [event({"topic": "sms.submit", "submitted_at_ms": at, "parts": parts, **common})]
+    answered = [None] if rng.random() < 0.3 else list(range(1, parts + 1))
+    for part in answered:
+        when = at + rng.choice([100, 200, 59_999, 60_000, 60_001])
+        code = rng.choice(["0"] * 9 + ["8", "0x58"])
+        answer = {"part": part, "responded_at_ms": when, "code": code, "provider_message_id": f"i{part}"}
+        events.append(event({"topic": "sms.submit-response", **common, **answer}))
+    for part in range(1, parts + 1 + (rng.random() < 0.1)):
+        for _ in range(rng.choice([1, 1, 1, 2, 0])):
+            when = at + rng.choice([5_000, 6_000, 86_400_100, 86_400_101, 90_000_000])
+            word = rng.choice(["DELIVRD"] * 6 + ["UNDELIV", "REJECTD", "ENROUTE", "EXPIRED"])
+            told = {"part": rng.choice([part] * 4 + [None]), "attempt": rng.choice([None, 1, 1, 1, 2])}
+            report = {"received_at_ms": when, "code": word, "provider_message_id": f"i{part}"}
+            events.append(event({"topic": "sms.delivery-report", **common, **told, **report}))
+    if rng.random() < 0.5:
+        rng.shuffle(events)
+    return events
+
+
+@settings(max_examples=150, deadline=None)
+@given(seeds, st.sampled_from(["all", "all", "first", "any"]))
+def test_shortcuts_for_segments_give_what_the_rules_give(seed: int, receipt_parts: str) -> None:
+    rng = random.Random(seed)
+    config = {"defaults": {"receipt_parts": receipt_parts}}
+    events = [e for n in range(4) for e in segmented(rng, f"m{n}")]
+    fast, slow = Run(rules_of(config)), Run(rules_of(config))
+    fast.feed(events)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("first_submit", "answer", "report"):
+            patch.setattr(shortcuts, name, lambda *_: None)
+        slow.feed(events)
+    assert fast.rows == slow.rows
