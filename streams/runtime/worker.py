@@ -15,7 +15,8 @@ Nothing is in flight between batches, so nothing is when partitions move.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from threading import Event as Flag
 
@@ -244,7 +245,7 @@ class CorrelateWorker:
     def _take_over(self, numbers: list[int]) -> None:
         """Start on partitions from their committed offsets; they are read once their state is restored."""
         wanted = [TopicPartition(topic, number) for number in numbers for topic in self._topics]
-        committed = patiently("offsets", self._stopping, self._committed, wanted)
+        committed = patiently("offsets", self._stopping, self._committed, wanted, count())
         known = {(tp.topic, tp.partition): tp.offset for tp in committed if tp.offset >= 0}
         for tp in committed:
             if tp.offset < 0:
@@ -258,9 +259,24 @@ class CorrelateWorker:
                 source.next_offset = known.get((topic, number))
         self._restorer.start(self._partitions)
 
-    def _committed(self, wanted: list[TopicPartition]) -> list[TopicPartition]:
-        """Fetch committed offsets; waits out the open transaction of a worker that died."""
-        found = self._consumer.committed(wanted, CALL_S) if wanted else []
+    def _committed(self, wanted: list[TopicPartition], tries: Iterator[int]) -> list[TopicPartition]:
+        """Fetch committed offsets; waits out the open transaction of a worker that died.
+
+        Where that takes longer than a call may: after a broker was lost, what is open may be this worker's own last
+        transaction, which a new client under its name ends; and its consumer may hold on to a broker that is gone,
+        so another one asks.
+        """
+        if not wanted:
+            return []
+        if next(tries) == 0:
+            found = self._consumer.committed(wanted, CALL_S)
+        else:
+            self._transactions.start()
+            other = Consumer(consumer_options(self._settings.kafka, group_id=self._group))
+            try:
+                found = other.committed(wanted, CALL_S)
+            finally:
+                other.close()
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
