@@ -27,15 +27,13 @@ class Timeout(NamedTuple):
 
     def passed(self, stream_time_ms: int) -> bool:
         """Tell whether it has passed; an event dated exactly at the deadline comes before it."""
-        if self.stopped_ms is not None:
-            return self.stopped_ms > self.deadline_ms
-        return stream_time_ms >= self.deadline_ms
+        _, deadline, stopped = self
+        return stream_time_ms >= deadline if stopped is None else stopped > deadline
 
 
-class Standing(NamedTuple):
-    """What stands among the facts of a part."""
+class Told(NamedTuple):
+    """What stands among the reports of a part."""
 
-    answer: RatedAnswer | None
     final: RatedReport | None
     intermediate: RatedReport | None
     conflict: bool
@@ -43,32 +41,55 @@ class Standing(NamedTuple):
     first_enroute_ms: int | None
     first_final_ms: int | None
 
-    @property
-    def refused(self) -> bool:
-        """Whether the provider refused for good."""
-        return self.answer is not None and self.answer[1].kind == PERMANENT
 
-    @property
-    def accepted_ms(self) -> int | None:
-        """When the provider had it: the ok answer, else the first report; None where neither came."""
-        if self.answer is not None and self.answer[1].kind == OK:
-            return self.answer[0].responded_at_ms
-        return self.first_report_ms
+_NOTHING_TOLD = Told(None, None, False, None, None, None)
 
-    @property
-    def delivered(self) -> bool:
-        """Whether a report says it was delivered."""
-        return self.final is not None and self.final[1].status == "delivered"
+
+class Standing(NamedTuple):
+    """What stands among the facts of a part.
+
+    ``refused``: the provider refused for good. ``delivered``: a report says it was delivered. ``answered_ms``: when
+    the answer came that is neither temporary nor unknown. ``accepted_ms``: when the provider had it: the ok answer,
+    else the first report; None where neither came.
+    """
+
+    answer: RatedAnswer | None
+    refused: bool
+    answered_ms: int | None
+    accepted_ms: int | None
+    delivered: bool
+    told: Told
 
 
 def standing(answers: Sequence[RatedAnswer], reports: Sequence[RatedReport]) -> Standing:
     """Tell what stands among the answers and the reports of a part."""
+    told = _told(reports) if reports else _NOTHING_TOLD
+    final = told.final
+    delivered = final is not None and final[1].status == "delivered"
+    if not answers:
+        return Standing(None, False, None, told.first_report_ms, delivered, told)
+    answer = answers[0] if len(answers) == 1 else _standing_answer(answers)
+    kind = answer[1].kind
+    if kind == OK:
+        when = answer[0].responded_at_ms
+        return Standing(answer, False, when, when, delivered, told)
+    if kind == PERMANENT:
+        return Standing(answer, True, answer[0].responded_at_ms, told.first_report_ms, delivered, told)
+    return Standing(answer, False, None, told.first_report_ms, delivered, told)
+
+
+def _told(reports: Sequence[RatedReport]) -> Told:
+    if len(reports) == 1:
+        rated = reports[0]
+        when, outcome = rated[0].received_at_ms, rated[1]
+        if outcome.final:
+            return Told(rated, None, False, when, None, when)
+        return Told(None, rated, False, when, when if outcome.status == "enroute" else None, None)
     finals = sorted((r for r in reports if r[1].final), key=report_order)
     enroute = [r for r in reports if not r[1].final and r[1].status == "enroute"]
     waiting = enroute or [r for r in reports if not r[1].final]
     statuses = {outcome.status for _, outcome in finals}
-    return Standing(
-        answer=_standing_answer(answers),
+    return Told(
         final=_standing_final(finals),
         intermediate=max(waiting, key=report_order, default=None),
         conflict="delivered" in statuses and "failed" in statuses,
@@ -94,11 +115,9 @@ def _answer_order(rated: RatedAnswer) -> tuple[int, str, str, int]:
     return (answer.responded_at_ms, answer.code, answer.provider_message_id, part)
 
 
-def _standing_answer(answers: Sequence[RatedAnswer]) -> RatedAnswer | None:
+def _standing_answer(answers: Sequence[RatedAnswer]) -> RatedAnswer:
     closing = [rated for rated in answers if rated[1].kind in (OK, PERMANENT)]
-    if closing:
-        return min(closing, key=_answer_order)
-    return max(answers, key=_answer_order, default=None)
+    return min(closing, key=_answer_order) if closing else max(answers, key=_answer_order)
 
 
 def _standing_final(finals: Sequence[RatedReport]) -> RatedReport | None:
@@ -128,30 +147,23 @@ def timeouts(
 
     `stopped_ms` is what stops all of them: a higher attempt, or the delivery of another one.
     """
-    found = [_response_timeout(part, policy, submitted_at_ms, stopped_ms)]
-    if part.refused or part.accepted_ms is None:
+    told, accepted = part.told, part.accepted_ms
+    answered = earliest(earliest(part.answered_ms, told.first_report_ms), stopped_ms)
+    found = [Timeout("response", submitted_at_ms + policy.response_timeout_ms, answered)]
+    if not owes_receipt or accepted is None or part.refused:
         return found
-    if owes_receipt:
-        told = _earliest(part.first_enroute_ms, part.first_final_ms)
-        deadline = part.accepted_ms + policy.receipt_timeout_ms
-        found.append(Timeout("receipt", deadline, _earliest(told, stopped_ms)))
-    enroute, final = part.first_enroute_ms, part.first_final_ms
-    if owes_receipt and enroute is not None and (final is None or final > enroute):
+    enroute, final = told.first_enroute_ms, told.first_final_ms
+    stop = earliest(earliest(enroute, final), stopped_ms)
+    found.append(Timeout("receipt", accepted + policy.receipt_timeout_ms, stop))
+    if enroute is not None and (final is None or final > enroute):
         validity = policy.validity_ms if validity_ms is None else validity_ms
         deadline = max(submitted_at_ms + validity, enroute)
-        found.append(Timeout("validity", deadline, _earliest(final, stopped_ms)))
+        found.append(Timeout("validity", deadline, earliest(final, stopped_ms)))
     return found
 
 
-def _response_timeout(part: Standing, policy: Policy, submitted_at_ms: int, stopped_ms: int | None) -> Timeout:
-    answered = None
-    if part.answer is not None and part.answer[1].kind in (OK, PERMANENT):
-        answered = part.answer[0].responded_at_ms
-    stop = _earliest(_earliest(answered, part.first_report_ms), stopped_ms)
-    return Timeout("response", submitted_at_ms + policy.response_timeout_ms, stop)
-
-
-def _earliest(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
+def earliest(one: int | None, other: int | None) -> int | None:
+    """Return the earlier of two times, of which each may be unknown."""
+    if one is None:
+        return other
+    return one if other is None or one <= other else other

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from streams.correlator.attempts import Attempt, AttemptVerdict
 from streams.correlator.facts import Facts
-from streams.correlator.parts import RatedAnswer, RatedReport
+from streams.correlator.parts import earliest
 from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import DELIVERED, OPEN_ORDER, Verdict
-from streams.events import DeliveryReport, Submit
+from streams.events import DeliveryReport, Submit, SubmitResponse
 
 _FACT = 256
 _MOST_TIMEOUTS = 255
@@ -20,58 +20,97 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
     """Decide where a message stands at a stream time; None where no submit is known yet."""
     if not facts.submits:
         return None
-    attempts, unknown_code = _attempts(facts, rules)
-    delivered = {attempt.number: attempt.delivered_ms() for attempt in attempts}
-    verdicts = [(attempt, attempt.verdict(stream_time_ms, _stop(attempt, attempts, delivered))) for attempt in attempts]
-    speaking, verdict = _speaking(verdicts)
+    attempts = _attempts(facts, rules)
+    if len(attempts) == 1:
+        speaking = attempts[0]
+        verdict = speaking.verdict(stream_time_ms, None)
+        verdicts = [(speaking, verdict)]
+        deliveries = 0
+    else:
+        delivered = {attempt.number: attempt.delivered_ms() for attempt in attempts}
+        verdicts = [(each, each.verdict(stream_time_ms, _stop(each, attempts, delivered))) for each in attempts]
+        speaking, verdict = _speaking(verdicts)
+        deliveries = sum(when is not None for when in delivered.values())
     passed, deadline = _timeouts(verdicts, stream_time_ms)
     told = verdict.telling.facts
-    report = told.final or told.intermediate
+    answer, report = told.answer, told.told.final or told.told.intermediate
     return Verdict(
-        attempt=speaking.number,
-        submit=speaking.submit,
-        submitted_at_ms=speaking.submitted_at_ms,
-        parts=speaking.parts,
-        status=verdict.status,
-        derived=verdict.derived,
-        settled=verdict.status not in OPEN_ORDER,
-        late=verdict.late,
-        conflict=verdict.conflict,
-        duplicate_delivery=sum(when is not None for when in delivered.values()) > 1,
-        unknown_code=unknown_code,
-        reason=verdict.telling.reason.reason,
-        reason_class=verdict.telling.reason.reason_class,
-        recipient_action=verdict.telling.reason.recipient_action,
-        billable_parts=verdict.billable_parts,
-        version=_FACT * facts.count + min(passed, _MOST_TIMEOUTS),
-        answer=told.answer[0] if told.answer else None,
-        report=report[0] if report else None,
-        deadline_ms=deadline,
+        speaking.number,
+        speaking.submit,
+        speaking.submitted_at_ms,
+        speaking.parts,
+        verdict.status,
+        verdict.derived,
+        verdict.status not in OPEN_ORDER,
+        verdict.late,
+        verdict.conflict,
+        deliveries > 1,
+        any(attempt.unknown_code for attempt in attempts),
+        *verdict.telling.reason,
+        verdict.billable_parts,
+        _FACT * facts.count + min(passed, _MOST_TIMEOUTS),
+        answer[0] if answer else None,
+        report[0] if report else None,
+        deadline,
     )
 
 
-def _attempts(facts: Facts, rules: Rules) -> tuple[list[Attempt], bool]:
-    """Sort the facts into attempts; also tell whether one has a code the catalog does not know."""
+def _attempts(facts: Facts, rules: Rules) -> list[Attempt]:
+    """Sort the facts into attempts."""
+    only = _only_attempt(facts)
+    if only is not None:
+        placed = [(_part(report, facts.answers), report) for report in facts.reports]
+        return [_attempt(only, facts, rules, facts.answers, placed)]
     told = [(*_place(report, facts), report) for report in facts.reports]
     begun = _begun(facts)
-    placed = [(_begun_by(r.received_at_ms, begun) if number is None else number, part, r) for number, part, r in told]
-    attempts = []
-    unknown = False
-    for number in sorted(begun):
-        submit = _submit_for(number, facts)
-        answers: list[RatedAnswer] = [
-            (a, rules.answer(a.provider or submit.provider, a.code)) for a in facts.answers if a.attempt == number
-        ]
-        reports: list[tuple[int | None, RatedReport]] = [
-            (part, (r, rules.report(r.provider or submit.provider, r.code, r.err, r.text)))
-            for attempt, part, r in placed
-            if attempt == number
-        ]
-        unknown |= any(o.kind == "unknown" for _, o in answers)
-        unknown |= any(not o.known for _, (_, o) in reports)
-        own = number in facts.submits
-        attempts.append(Attempt(number, submit, own, rules.policy(submit.provider), answers, reports))
-    return attempts, unknown
+    numbered = [(_begun_by(r.received_at_ms, begun) if number is None else number, part, r) for number, part, r in told]
+    return [
+        _attempt(
+            number,
+            facts,
+            rules,
+            [answer for answer in facts.answers if answer.attempt == number],
+            [(part, report) for attempt, part, report in numbered if attempt == number],
+        )
+        for number in sorted(begun)
+    ]
+
+
+def _only_attempt(facts: Facts) -> int | None:
+    """Return the number of the attempt where there is one alone."""
+    if len(facts.submits) > 1:
+        return None
+    (only,) = facts.submits
+    for answer in facts.answers:
+        if answer.attempt != only:
+            return None
+    for report in facts.reports:
+        if report.attempt is not None and report.attempt != only:
+            return None
+    return only
+
+
+def _attempt(
+    number: int,
+    facts: Facts,
+    rules: Rules,
+    answers: list[SubmitResponse],
+    placed: list[tuple[int | None, DeliveryReport]],
+) -> Attempt:
+    """Look up what the codes of an attempt's facts mean."""
+    submit = _submit_for(number, facts)
+    provider = submit.provider
+    rated = [(answer, rules.answer(answer.provider or provider, answer.code)) for answer in answers]
+    told = [(part, (r, rules.report(r.provider or provider, r.code, r.err, r.text))) for part, r in placed]
+    return Attempt(number, submit, number in facts.submits, rules.policy(provider), rated, told)
+
+
+def _part(report: DeliveryReport, answers: list[SubmitResponse]) -> int | None:
+    """Return the part that a report of the only attempt tells, itself or by its provider's id."""
+    if report.part is not None or not report.provider_message_id:
+        return report.part
+    same_id = [a.part for a in answers if a.part is not None and a.provider_message_id == report.provider_message_id]
+    return min(same_id, default=None)
 
 
 def _place(report: DeliveryReport, facts: Facts) -> tuple[int | None, int | None]:
@@ -127,11 +166,11 @@ def _speaking(verdicts: list[tuple[Attempt, AttemptVerdict]]) -> tuple[Attempt, 
 def _timeouts(verdicts: list[tuple[Attempt, AttemptVerdict]], now: int) -> tuple[int, int | None]:
     """Count the timeouts that have passed, and find the next that will if nothing comes."""
     passed = set()
-    ahead = []
+    ahead = None
     for attempt, verdict in verdicts:
         for timeout in verdict.timeouts:
             if timeout.passed(now):
-                passed.add((attempt.number, *timeout))
+                passed.add((attempt.number, timeout))
             elif timeout.stopped_ms is None:
-                ahead.append(timeout.deadline_ms)
-    return len(passed), min(ahead, default=None)
+                ahead = earliest(timeout.deadline_ms, ahead)
+    return len(passed), ahead
