@@ -56,9 +56,9 @@ def rows(delta: Delta) -> list[MessageStatus]:
 class Run:
     """A correlator fed batch by batch; `crash` puts it together again from its packed state."""
 
-    def __init__(self, rules: Rules, store: Store | None = None) -> None:
+    def __init__(self, rules: Rules, store: Store | None = None, *, use_shortcuts: bool = True) -> None:
         self.rules = rules
-        self.correlator = Correlator(rules, store or MemoryStore())
+        self.correlator = Correlator(rules, store or MemoryStore(), use_shortcuts=use_shortcuts)
         self.rows: list[MessageStatus] = []
         self.orphans: list[tuple[object, ...]] = []
 

@@ -8,6 +8,7 @@ against each other.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -179,17 +180,52 @@ class _Plan:
 
 def to_rows(topic: str, batch: pa.RecordBatch) -> list[Any]:
     """Turn decoded columns into records; maps become dicts."""
-    columns = [_maps(column) if pa.types.is_map(column.type) else column.to_pylist() for column in batch.columns]
+    columns = [_values(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
     return list(map(RECORD_TYPES[topic], zip(*columns, strict=True)))
 
 
+_DISTINCT = {"message_id", "recipient", "provider_message_id"}
+"""What is another in nearly every record."""
 _NO_ATTRIBUTES: dict[str, str] = {}
+
+
+def _values(name: str, column: pa.Array) -> list[Any]:
+    """Return a column as Python values.
+
+    Equal words are one object in all records: codes and names are looked up again and again, and an object that is
+    shared is in the processor's cache, with its hash, where one of each record's own would have to be fetched.
+    """
+    if pa.types.is_map(column.type):
+        return _maps(column)
+    if name in _DISTINCT or not pa.types.is_string(column.type):
+        values: list[Any] = column.to_pylist()
+        return values
+    coded = column.dictionary_encode()
+    words = list(map(_shared, coded.dictionary.to_pylist()))
+    return [None if place is None else words[place] for place in coded.indices.to_pylist()]
+
+
+_words: dict[str, str] = {}
+_MOST_WORDS = 20_000
+
+
+def _shared(word: str) -> str:
+    """Return the one object for a word, also over batches."""
+    if len(_words) >= _MOST_WORDS:
+        _words.clear()
+    return _words.setdefault(word, word)
 
 
 def _maps(column: pa.Array) -> list[dict[str, str]]:
     if len(column.items) == 0:
         return [_NO_ATTRIBUTES] * len(column)
-    return [dict(pairs) if pairs else _NO_ATTRIBUTES for pairs in column.to_pylist()]
+    names = _values("", column.keys)
+    values = _values("", column.items)
+    ends = column.offsets.to_pylist()
+    return [
+        dict(zip(names[a:b], values[a:b], strict=True)) if a != b else _NO_ATTRIBUTES
+        for a, b in itertools.pairwise(ends)
+    ]
 
 
 class Encoder:

@@ -8,7 +8,7 @@ in every revision. A contract test holds every byte against the reference codec.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import fastavro
@@ -17,7 +17,7 @@ from streams.codec.avro import value_header
 from streams.codec.schemas import Registry, reader_schema
 from streams.correlator.message import Message
 from streams.correlator.verdict import Verdict
-from streams.events import MESSAGE_STATUS
+from streams.events import MESSAGE_STATUS, Submit
 
 _HEAD = ("account", "message_id", "campaign", "created_at_ms")
 _ROUTE = ("attempt", "provider", "sender")
@@ -33,6 +33,8 @@ _NEW = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_m
 
 _MEMORY = 20_000
 _VERSIONS = 4096
+_TIME_BYTES = 6
+"""Of a time in milliseconds, from 1970-07 to 2039-09."""
 _LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
 _HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
@@ -41,7 +43,7 @@ _HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 1
 
 def encode_long(value: int) -> bytes:
     """Encode an Avro long (zigzag varint; Avro 1.12 specification, "Binary Encoding")."""
-    if 17179869184 <= value < 2199023255552:  # 1970-07 to 2039-09 in milliseconds: exactly six bytes
+    if 17179869184 <= value < 2199023255552:  # exactly six bytes, as times are
         zigzag = value << 1
         return _LOW[zigzag & 16383] + _LOW[(zigzag >> 14) & 16383] + _HIGH[zigzag >> 28]
     zigzag = (value << 1) ^ (value >> 63)
@@ -63,14 +65,15 @@ def encode_string(value: str) -> bytes:
     return (_SHORT[size] if size < 64 else encode_long(size)) + data
 
 
-def encode_map(values: Mapping[str, str]) -> bytes:
-    """Encode an Avro map of strings, as one block."""
+def encode_map(values: Mapping[str, str], word: Callable[[str], bytes] = encode_string) -> bytes:
+    """Encode an Avro map of strings, as one block; `word` encodes its names and values."""
     if not values:
         return b"\0"
     pieces = [encode_long(len(values))]
     for name, value in values.items():
-        pieces += (encode_string(name), encode_string(value))
-    return b"".join((*pieces, b"\0"))
+        pieces += (word(name), word(value))
+    pieces.append(b"\0")
+    return b"".join(pieces)
 
 
 class _Piece:
@@ -114,64 +117,91 @@ class StatusEncoder:
         self._kind = _Piece(_KIND)
         self._price = _Piece(_PRICE)
         self._codes = _Piece(_CODES)
+        self._upper: dict[int, bytes] = {}
+        self._words: dict[str, bytes] = {}
         self._versions = [encode_long(version) for version in range(_VERSIONS)]
 
     def encode_all(self, revisions: Iterable[tuple[Message, Verdict]]) -> list[bytes]:
         """Encode a batch of revisions, in order."""
         few_known, codes_known, versions, join = self._few.known, self._codes.known, self._versions, b"".join
+        low, upper, late, text = _LOW, self._upper, self._time, encode_string
         values = []
-        for message, verdict in revisions:  # by position: this loop is hot, and a name costs twice as much
-            submit, version, answer, report = verdict[1], verdict[15], verdict[16], verdict[17]
-            if message.tail_of is not submit or message.tail_parts != verdict[3] or verdict[0] != submit.attempt:
-                self._fixed(message, verdict)
-            few = few_known.get(verdict[4:15]) or self._few.encode(verdict[4:15])
+        for message, verdict in revisions:
+            attempt, submit, _, parts, finding, version, answer, report, _ = verdict
+            encoded = message.encoded
+            if encoded is None or encoded[0] is not submit or encoded[1] != parts or attempt != submit[2]:
+                encoded = self._fixed(message, verdict)
+            few = few_known.get(finding) or self._few.encode(finding)
             number = versions[version] if version < _VERSIONS else encode_long(version)
             if answer is None:
-                response, provider_id, responded = "", "", b"\0"
+                response, told, responded = "", "", b"\0"
             else:
-                response, provider_id = answer.code, answer.provider_message_id
-                responded = b"\2" + encode_long(answer.responded_at_ms)
+                _, _, _, _, at, _, response, told, _ = answer
+                responded = b"\2" + (low[at << 1 & 16383] + upper[at >> 13] if at >> 13 in upper else late(at))
             if report is None:
-                codes, reported = (response, "", ""), b"\0\0"
-            else:
-                codes, done_at = (response, report.code, report.err), report.done_at_ms
-                provider_id = provider_id or report.provider_message_id
-                done = b"\0\2" if done_at is None else b"\2" + encode_long(done_at) + b"\2"
-                reported = done + encode_long(report.received_at_ms)
+                codes = (response, "", "")
+                coded = codes_known.get(codes) or self._codes.encode(codes)
+                said = text(told) if told else b"\0"
+                values.append(join((encoded[2], few, number, coded, said, responded, b"\0\0")))
+                continue
+            _, _, _, _, at, done_at, _, own_id, code, err, _ = report
+            codes, told = (response, code, err), told or own_id
             coded = codes_known.get(codes) or self._codes.encode(codes)
-            told = encode_string(provider_id) if provider_id else b"\0"
-            values.append(join((message.head, message.tail, few, number, coded, told, responded, reported)))
+            said = text(told) if told else b"\0"
+            received = low[at << 1 & 16383] + upper[at >> 13] if at >> 13 in upper else late(at)
+            if done_at is None:
+                values.append(join((encoded[2], few, number, coded, said, responded, b"\0\2", received)))
+                continue
+            at = done_at
+            done = low[at << 1 & 16383] + upper[at >> 13] if at >> 13 in upper else late(at)
+            values.append(join((encoded[2], few, number, coded, said, responded, b"\2", done, b"\2", received)))
         return values
+
+    def _time(self, value: int) -> bytes:
+        """Encode a time, and remember the bytes that it shares with all times within eight seconds."""
+        encoded = encode_long(value)
+        if len(encoded) == _TIME_BYTES:
+            if len(self._upper) >= _MEMORY:
+                self._upper.clear()
+            self._upper[value >> 13] = encoded[2:]
+        return encoded
 
     def encode(self, message: Message, verdict: Verdict) -> bytes:
         """Encode one revision."""
         return self.encode_all([(message, verdict)])[0]
 
-    def _fixed(self, message: Message, verdict: Verdict) -> None:
-        """Encode what stays the same for the message and for the submit, and leave it with the message."""
-        if not message.head:
-            message.head = b"".join(
-                (
-                    self._header,
-                    encode_string(message.account),
-                    encode_string(message.message_id),
-                    encode_string(message.campaign),
-                    encode_long(message.created_at_ms),
-                )
-            )
-        submit = verdict.submit
-        route = (verdict.attempt, submit.provider, submit.sender)
-        kind = (submit.country, submit.traffic_type, submit.encoding, verdict.parts)
-        message.tail = b"".join(
+    def _fixed(self, message: Message, verdict: Verdict) -> tuple[Submit | None, int, bytes]:
+        """Encode what stays the same for the message and its submit, and leave it with the message."""
+        attempt, submit, submitted_at, parts, *_ = verdict
+        word = self._word
+        route = (attempt, submit.provider, submit.sender)
+        kind = (submit.country, submit.traffic_type, submit.encoding, parts)
+        price = (submit.price_micros, submit.currency)
+        fixed = b"".join(
             (
+                self._header,
+                word(message.account),
+                encode_string(message.message_id),
+                word(message.campaign),
+                self._time(message.created_at_ms),
                 self._route.known.get(route) or self._route.encode(route),
                 encode_string(submit.recipient),
                 self._kind.known.get(kind) or self._kind.encode(kind),
-                encode_long(verdict.submitted_at_ms),
-                self._price.encode((submit.price_micros, submit.currency)),
-                encode_map(submit.attributes),
+                self._time(submitted_at),
+                self._price.known.get(price) or self._price.encode(price),
+                encode_map(submit.attributes, word),
             )
         )
-        # A borrowed submit (of another attempt) is not remembered: the attempt it belongs to has another tail.
-        message.tail_of = submit if verdict.attempt == submit.attempt else None
-        message.tail_parts = verdict.parts
+        # A borrowed submit (of another attempt) is not remembered: the attempt it belongs to has other bytes.
+        encoded = (submit if attempt == submit.attempt else None, parts, fixed)
+        message.encoded = encoded
+        return encoded
+
+    def _word(self, value: str) -> bytes:
+        """Encode a string that is likely to come again."""
+        known = self._words.get(value)
+        if known is None:
+            if len(self._words) >= _MEMORY:
+                self._words.clear()
+            known = self._words[value] = encode_string(value)
+        return known

@@ -16,6 +16,9 @@ from streams.correlator.timeouts import Policy
 from streams.correlator.verdict import EXPIRED_REASON, NO_REASON, NO_RESPONSE, OPEN_ORDER, Reason
 from streams.events import Submit
 
+_new = tuple.__new__
+"""Makes a named tuple at half the cost of calling its class."""
+
 PlacedReport = tuple[int | None, RatedReport]
 """A report and the part it speaks for (None: all)."""
 
@@ -75,40 +78,50 @@ class Attempt:
         self.policy = policy
         self.disposition = submit.disposition if own_submit else "submitted"
         self.submitted_at_ms = submit.submitted_at_ms if own_submit else _earliest(answers, reports)
-        named = {a.part for a, _ in answers if a.part is not None}
-        named.update([part for part, _ in reports if part is not None])
+        self.unknown_code = False
+        named = set()
+        for answer, outcome in answers:
+            if answer[3] is not None:
+                named.add(answer[3])
+            if outcome[0] == UNKNOWN:
+                self.unknown_code = True
+        for part, (_, told) in reports:
+            if part is not None:
+                named.add(part)
+            if not told[6]:
+                self.unknown_code = True
         self.parts = max(submit.parts, *named) if named else submit.parts
-        self.unknown_code = any(outcome.kind == UNKNOWN for _, outcome in answers)
-        if reports and not self.unknown_code:
-            self.unknown_code = any(not outcome.known for _, (_, outcome) in reports)
         self.groups = self._groups(sorted(named), answers, reports)
 
     def _groups(self, named: list[int], answers: list[RatedAnswer], reports: list[PlacedReport]) -> list[Group]:
         """Sort the parts into groups, in the order of their lowest parts."""
         custom = self.policy.receipt_parts
         if not named and custom == "all":
-            return [Group(1, self.parts, standing(answers, [rated for _, rated in reports]), True, True)]
+            facts = standing(answers, [rated for _, rated in reports] if reports else ())
+            return [_new(Group, (1, self.parts, facts, True, True))]
         owing = _owing(custom, self.parts, reports)
+        own_answers: dict[int | None, list[RatedAnswer]] = {}
+        own_reports: dict[int | None, list[RatedReport]] = {}
+        for rated in answers:
+            own_answers.setdefault(rated[0][3], []).append(rated)
+        for part, told in reports:
+            own_reports.setdefault(part, []).append(told)
+        all_answers, all_reports = own_answers.get(None, []), own_reports.get(None, [])
         groups = []
         for part in named:
-            facts = standing(
-                [rated for rated in answers if rated[0].part is None or rated[0].part == part],
-                [rated for told, rated in reports if told is None or told == part],
-            )
+            facts = standing(all_answers + own_answers.get(part, []), all_reports + own_reports.get(part, []))
             owes = owing is None or part in owing
-            groups.append(Group(part, 1, facts, owes, owes or _settled_by_name(part, facts, reports)))
+            groups.append(_new(Group, (part, 1, facts, owes, owes or _settled_by_name(part, facts, reports))))
+        if len(named) == self.parts:
+            return groups
         others = sorted(set(range(1, self.parts + 1)).difference(named))
-        if others:
-            facts = standing(
-                [rated for rated in answers if rated[0].part is None],
-                [rated for told, rated in reports if told is None],
-            )
-            owed = others if owing is None else [part for part in others if part in owing]
-            if owed:
-                groups.append(Group(owed[0], len(owed), facts, True, True))
-            if len(owed) < len(others):
-                first = next(part for part in others if part not in owed)
-                groups.append(Group(first, len(others) - len(owed), facts, False, False))
+        facts = standing(all_answers, all_reports)
+        owed = others if owing is None else [part for part in others if part in owing]
+        if owed:
+            groups.append(Group(owed[0], len(owed), facts, True, True))
+        if len(owed) < len(others):
+            first = next(part for part in others if part not in owed)
+            groups.append(Group(first, len(others) - len(owed), facts, False, False))
         groups.sort()
         return groups
 
@@ -145,24 +158,17 @@ class Attempt:
             billable += size * _billed(facts)
         if len(verdicts) == 1:
             only = verdicts[0]
-            return AttemptVerdict(
-                only.status, only, only.derived, only.late, only.facts.told.conflict, billable, found
-            )
+            _, status, derived, _, _, facts, late = only
+            return _new(AttemptVerdict, (status, only, derived, late, facts.told.conflict, billable, found))
         return self._together(verdicts, billable, found)
 
     def _together(self, verdicts: list[PartVerdict], billable: int, found: list[Timeout]) -> AttemptVerdict:
-        telling_all = _with_a_say(verdicts)
+        telling_all = verdicts if self.disposition == "submitted" else _with_a_say(verdicts)
         status, telling = _combine(telling_all)
-        derived = any(v.derived for v in telling_all if v.status == telling.status)
-        return AttemptVerdict(
-            status,
-            telling,
-            derived,
-            not derived and any(v.late for v in verdicts),
-            any(v.facts.told.conflict for v in verdicts),
-            billable,
-            found,
-        )
+        derived = any(v[2] for v in telling_all if v[1] == telling[1])
+        late = not derived and any(v[6] for v in verdicts)
+        conflict = any(v[5].told.conflict for v in verdicts)
+        return _new(AttemptVerdict, (status, telling, derived, late, conflict, billable, found))
 
     def _timeouts(self, facts: Standing, owes: bool, stopped_ms: int | None) -> list[Timeout]:
         if self.disposition != "submitted":
@@ -170,40 +176,26 @@ class Attempt:
         return timeouts(facts, self.policy, self.submitted_at_ms, self.submit.validity_ms, owes, stopped_ms)
 
     def _part(self, part: int, facts: Standing, own: list[Timeout], now: int) -> PartVerdict:
-        final = facts.told.final
-        if final is not None and (facts.delivered or not facts.refused):
+        answer, refused, _, accepted, delivered, (final, waiting, *_) = facts
+        if final is not None and (delivered or not refused):
             report, outcome = final
-            decided = report.received_at_ms
-            late = _late(decided, own, now)
-            return PartVerdict(part, outcome.status, False, _why(outcome), decided, facts, late)
-        if facts.refused and facts.answer is not None:
-            answer, refusal = facts.answer
-            decided = answer.responded_at_ms
-            late = _late(decided, own, now)
-            return PartVerdict(part, words.FAILED, False, _why(refusal), decided, facts, late)
-        passed = [timeout.kind for timeout in own if timeout.passed(now)]
-        if facts.accepted_ms is not None:
-            return self._accepted(part, facts, own, passed, now)
+            return _decided(part, outcome.status, outcome, report.received_at_ms, facts, own, now)
+        if refused and answer is not None:
+            return _decided(part, words.FAILED, answer[1], answer[0].responded_at_ms, facts, own, now)
+        if accepted is not None and waiting is not None and waiting[1].status == words.ENROUTE:
+            if _has_passed("validity", own, now):
+                return _new(PartVerdict, (part, words.FAILED, True, EXPIRED_REASON, None, facts, False))
+            return _decided(part, words.ENROUTE, waiting[1], waiting[0].received_at_ms, facts, own, now)
+        if accepted is not None:
+            if _has_passed("receipt", own, now):
+                return _new(PartVerdict, (part, words.SENT_WITHOUT_SR, True, NO_REASON, None, facts, False))
+            return _decided(part, words.ACCEPTED, None, accepted, facts, own, now)
         if self.disposition != "submitted":
-            return PartVerdict(part, self.disposition, False, self._not_sent(), None, facts, False)
-        why = NO_REASON if facts.answer is None else _why(facts.answer[1])
-        if "response" in passed:
-            return PartVerdict(part, words.FAILED, True, why if facts.answer else NO_RESPONSE, None, facts, False)
-        return PartVerdict(part, words.SUBMITTED, False, why, None, facts, False)
-
-    def _accepted(self, part: int, facts: Standing, own: list[Timeout], passed: list[str], now: int) -> PartVerdict:
-        waiting = facts.told.intermediate
-        if waiting is not None and waiting[1].status == words.ENROUTE:
-            if "validity" in passed:
-                return PartVerdict(part, words.FAILED, True, EXPIRED_REASON, None, facts, False)
-            decided = waiting[0].received_at_ms
-            late = _late(decided, own, now)
-            return PartVerdict(part, words.ENROUTE, False, _why(waiting[1]), decided, facts, late)
-        if "receipt" in passed:
-            return PartVerdict(part, words.SENT_WITHOUT_SR, True, NO_REASON, None, facts, False)
-        accepted = facts.accepted_ms
-        late = accepted is not None and _late(accepted, own, now)
-        return PartVerdict(part, words.ACCEPTED, False, NO_REASON, accepted, facts, late)
+            return _new(PartVerdict, (part, self.disposition, False, self._not_sent(), None, facts, False))
+        why = NO_REASON if answer is None else _why(answer[1])
+        if _has_passed("response", own, now):
+            return _new(PartVerdict, (part, words.FAILED, True, why if answer else NO_RESPONSE, None, facts, False))
+        return _new(PartVerdict, (part, words.SUBMITTED, False, why, None, facts, False))
 
     def _not_sent(self) -> Reason:
         if self.disposition == "pending":
@@ -231,25 +223,43 @@ def _settled_by_name(part: int, facts: Standing, reports: list[PlacedReport]) ->
 
 
 def _billed(facts: Standing) -> bool:
-    if facts.refused and not facts.delivered:
+    _, refused, _, accepted, delivered, (final, waiting, *_) = facts
+    if refused and not delivered:
         return False
-    told = facts.told.final or facts.told.intermediate
+    told = final or waiting
     if told is not None and told[1].billed is not None:
         return told[1].billed
-    return facts.accepted_ms is not None
+    return accepted is not None
 
 
 def _earliest(answers: list[RatedAnswer], reports: list[PlacedReport]) -> int:
     return min([a.responded_at_ms for a, _ in answers] + [r.received_at_ms for _, (r, _) in reports])
 
 
+def _decided(
+    part: int,
+    status: str,
+    outcome: AnswerOutcome | ReportOutcome | None,
+    decided_ms: int,
+    facts: Standing,
+    own: list[Timeout],
+    now: int,
+) -> PartVerdict:
+    """A fact decided where the part stands; it was late if a timeout had passed before."""
+    late = False
+    for timeout in own:
+        if timeout[1] < decided_ms and timeout.passed(now):
+            late = True
+    why = NO_REASON if outcome is None else _why(outcome)
+    return _new(PartVerdict, (part, status, False, why, decided_ms, facts, late))
+
+
+def _has_passed(kind: str, own: list[Timeout], now: int) -> bool:
+    return any(timeout[0] == kind and timeout.passed(now) for timeout in own)
+
+
 def _why(outcome: AnswerOutcome | ReportOutcome) -> Reason:
-    return Reason(outcome.reason, outcome.reason_class, outcome.recipient_action)
-
-
-def _late(decided_ms: int, own: list[Timeout], now: int) -> bool:
-    """Tell whether a timeout passed before what decided."""
-    return any(timeout.deadline_ms < decided_ms and timeout.passed(now) for timeout in own)
+    return _new(Reason, (outcome.reason, outcome.reason_class, outcome.recipient_action))
 
 
 def _with_a_say(verdicts: list[PartVerdict]) -> list[PartVerdict]:
@@ -259,12 +269,11 @@ def _with_a_say(verdicts: list[PartVerdict]) -> list[PartVerdict]:
 
 
 def _combine(verdicts: list[PartVerdict]) -> tuple[str, PartVerdict]:
-    """Return the status that the parts come to together, and the part that tells why."""
-    waiting = [v for v in verdicts if v.status in OPEN_ORDER]
-    if waiting:
-        telling = min(waiting, key=lambda v: (OPEN_ORDER[v.status], v.part))
-        return telling.status, telling
-    statuses = {v.status for v in verdicts}
+    """Return the status that the parts come to together, and the part that tells why; verdicts come by part."""
+    statuses = {verdict[1] for verdict in verdicts}
+    for status in OPEN_ORDER:
+        if status in statuses:
+            return status, next(v for v in verdicts if v[1] == status)
     status = _settled_together(statuses)
     if status == words.PARTIALLY_DELIVERED:
         return status, next(v for v in verdicts if v.status == words.FAILED)

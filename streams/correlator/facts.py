@@ -22,9 +22,9 @@ class Facts:
     def __init__(self) -> None:
         """Start with nothing known."""
         self.submits: dict[int, Submit] = {}
-        self.set_aside: list[Submit] = []
-        self.answers: list[SubmitResponse] = []
-        self.reports: list[DeliveryReport] = []
+        self.set_aside: tuple[Submit, ...] = ()
+        self.answers: tuple[SubmitResponse, ...] = ()
+        self.reports: tuple[DeliveryReport, ...] = ()
         self.campaign = ""
         self.created_at_ms = 0
 
@@ -47,16 +47,20 @@ class Facts:
         if submit_order(event) < submit_order(standing):
             self.submits[event.attempt] = event
             event = standing
-        self.set_aside.append(event)
+        self.set_aside += (event,)
         return True
 
     def add_answer(self, event: SubmitResponse) -> bool:
         """Take in an answer; False where nothing is different now. Of copies the earliest stands."""
-        return _add(self.answers, event, answer_identity, answer_copy_order)
+        known = self.answers
+        self.answers = _with(known, event, answer_identity, answer_copy_order)
+        return self.answers is not known
 
     def add_report(self, event: DeliveryReport) -> bool:
         """Take in a report; False where nothing is different now. Of copies the earliest stands."""
-        return _add(self.reports, event, report_identity, report_copy_order)
+        known = self.reports
+        self.reports = _with(known, event, report_identity, report_copy_order)
+        return self.reports is not known
 
 
 def submit_order(submit: Submit) -> tuple[Any, ...]:
@@ -97,18 +101,20 @@ def report_copy_order(report: DeliveryReport) -> tuple[Any, ...]:
 E = TypeVar("E", SubmitResponse, DeliveryReport)
 
 
-def _add(
-    known: list[E],
+def _with(
+    known: tuple[E, ...],
     event: E,
     identity: Callable[[E], tuple[object, ...]],
     order: Callable[[E], tuple[Any, ...]],
-) -> bool:
-    """Add an event to the known ones unless it is a copy; return whether anything is different now."""
+) -> tuple[E, ...]:
+    """Return the known events and this one; the known ones themselves where it is a later copy of one of them."""
+    own = identity(event)
+    facts = list(known)
     for index, other in enumerate(known):
-        if identity(other) == identity(event):
+        if identity(other) == own:
             if order(event) < order(other):
-                known[index] = event
-                return True
-            return False
-    known.append(event)
-    return True
+                facts[index] = event
+                return tuple(facts)
+            return known
+    facts.append(event)
+    return tuple(facts)

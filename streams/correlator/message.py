@@ -7,7 +7,7 @@ from typing import Any
 from streams.correlator.facts import Facts
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-GENERAL, FIRST_SUBMIT, FIRST_ANSWER, SEGMENTS = 0, 1, 2, 3
+GENERAL, FIRST_SUBMIT, FIRST_ANSWER, SEGMENTS, ANNOUNCED, ON_ITS_WAY, FIRST_REPORT = range(7)
 """How simple the history of a message is so far; `streams.correlator.shortcuts` continues the simple ones."""
 
 PACKED_FORMAT = 1
@@ -26,23 +26,21 @@ class Message(Facts):
         "deadline_ms",
         "drop_at_ms",
         "due_ms",
-        "head",
+        "encoded",
         "key",
         "longest_due_ms",
         "message_id",
         "stage",
-        "tail",
-        "tail_of",
-        "tail_parts",
         "version",
     )
 
     def __init__(self, key: str, account: str, message_id: str) -> None:
         """Start with nothing known."""
+        # Not by super().__init__(): a message is made for every third event, and the call costs as much as the rest.
         self.submits: dict[int, Submit] = {}
-        self.set_aside: list[Submit] = []
-        self.answers: list[SubmitResponse] = []
-        self.reports: list[DeliveryReport] = []
+        self.set_aside: tuple[Submit, ...] = ()
+        self.answers: tuple[SubmitResponse, ...] = ()
+        self.reports: tuple[DeliveryReport, ...] = ()
         self.campaign = ""
         self.created_at_ms = 0
         self.key = key
@@ -54,11 +52,8 @@ class Message(Facts):
         self.drop_at_ms: int | None = None
         self.due_ms = 0
         self.longest_due_ms = 0
-        # What the encoder remembers between revisions: the fixed bytes of the message and of one submit.
-        self.head = b""
-        self.tail = b""
-        self.tail_of: Submit | None = None
-        self.tail_parts = 0
+        self.encoded: Any = None
+        """What the encoder remembers between revisions: the bytes that are the same in all of them."""
 
     def pack(self) -> tuple[Any, ...]:
         """Return the state as values that msgpack knows, for the changelog and the disk."""
@@ -87,9 +82,9 @@ class Message(Facts):
         message.campaign, message.created_at_ms = packed[2], packed[3]
         submits = [Submit._make(values) for values in packed[4]]
         message.submits = {submit.attempt: submit for submit in submits}
-        message.set_aside = [Submit._make(values) for values in packed[5]]
-        message.answers = [SubmitResponse._make(values) for values in packed[6]]
-        message.reports = [DeliveryReport._make(values) for values in packed[7]]
+        message.set_aside = tuple(map(Submit._make, packed[5]))
+        message.answers = tuple(map(SubmitResponse._make, packed[6]))
+        message.reports = tuple(map(DeliveryReport._make, packed[7]))
         message.version, message.stage = packed[8], packed[9]
         message.deadline_ms, message.drop_at_ms = packed[10], packed[11]
         message.due_ms, message.longest_due_ms = packed[12], packed[13]

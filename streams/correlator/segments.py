@@ -16,6 +16,7 @@ from streams.correlator.verdict import (
     PARTIALLY_DELIVERED,
     SENT_WITHOUT_SR,
     SUBMITTED,
+    Finding,
     Verdict,
 )
 from streams.events import DeliveryReport, Submit, SubmitResponse
@@ -37,10 +38,11 @@ def next_answer(message: Message, event: SubmitResponse, rules: Rules, now_ms: i
         return None
     if event.responded_at_ms > submit.submitted_at_ms + rules.policy(submit.provider).response_timeout_ms:
         return None
-    message.answers.append(event)
+    before = message.answers
+    message.answers = (*before, event)
     verdict = _verdict(message, submit, rules, now_ms)
     if verdict is None:
-        message.answers.pop()
+        message.answers = before
     return verdict
 
 
@@ -60,10 +62,11 @@ def next_report(message: Message, event: DeliveryReport, rules: Rules, now_ms: i
     outcome = rules.report(event.provider or submit.provider, event.code, event.err, event.text)
     if not outcome.final or outcome.status == SENT_WITHOUT_SR:
         return None
-    message.reports.append(event)
+    before = message.reports
+    message.reports = (*before, event)
     verdict = _verdict(message, submit, rules, now_ms)
     if verdict is None:
-        message.reports.pop()
+        message.reports = before
     return verdict
 
 
@@ -98,10 +101,12 @@ def _verdict(message: Message, submit: Submit, rules: Rules, now_ms: int) -> Ver
         submit,
         submit.submitted_at_ms,
         submit.parts,
-        status,
-        *(False, deadline is None, False, False, False, False),
-        *why,
-        sum(p not in reports or reports[p][1].billed is not False for p in answers),
+        Finding(
+            status,
+            *(False, deadline is None, False, False, False, False),
+            *why,
+            sum(p not in reports or reports[p][1].billed is not False for p in answers),
+        ),
         _FACT * (1 + len(message.answers) + len(message.reports)),
         answers.get(telling),
         report,

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.correlator import shortcuts
 from streams.correlator.message import GENERAL, Message
 from streams.correlator.rules import evaluate
+from streams.correlator.shortcuts import Shortcuts
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
 from streams.correlator.timeouts import DAY, Rules
@@ -66,11 +66,18 @@ class Delta:
 class Correlator:
     """Joins the events of one partition."""
 
-    def __init__(self, rules: Rules, store: Store, time: StreamTime | None = None) -> None:
-        """Work by `rules` on the messages in `store`, from stream time `time` on."""
+    def __init__(
+        self, rules: Rules, store: Store, time: StreamTime | None = None, *, use_shortcuts: bool = True
+    ) -> None:
+        """Work by `rules` on the messages in `store`, from stream time `time` on.
+
+        Without shortcuts everything goes by the general rules: slower, and with the same results (a test compares).
+        """
         self.rules = rules
         self.store = store
         self.time = time or StreamTime()
+        self._shortcuts = Shortcuts(rules)
+        self._use_shortcuts = use_shortcuts
 
     def step(self, events: Iterable[Event]) -> Delta:
         """Take in events, in order; then let every timeout that stream time has reached pass."""
@@ -81,9 +88,11 @@ class Correlator:
         before = self.time.now_ms
         times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
         times, bases = self.time.see(sources, times)
-        in_memory, get, rules = self.store.messages, self.store.get, self.rules
-        answer, report = shortcuts.answer, shortcuts.report
-        verdict: Verdict | None
+        store, shortcuts = self.store, self._shortcuts
+        use_shortcuts = self._use_shortcuts
+        in_memory, get, keeping = store.messages, store.get, self.rules.keeping
+        submit, answer, report = shortcuts.submit, shortcuts.answer, shortcuts.report
+        revisions, said_ms, changed = delta.revisions, delta.said_ms, delta.changed
         event: Any
         for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
@@ -92,20 +101,37 @@ class Correlator:
                 # What passed before this event comes first; an event dated exactly at a deadline precedes it.
                 message = self._pass_time(message, before if now == before else now - 1, delta)
             before = now
-            verdict = None
             if message is None:
                 message = in_memory[key] = Message(key, event[0], event[1])
-                if kind is Submit:
-                    verdict = shortcuts.first_submit(message, event, rules, now)
-            elif message.stage and kind is not Submit:
-                if kind is SubmitResponse:
-                    verdict = answer(message, event, rules, now)
-                else:
-                    verdict = report(message, event, rules, now)
+                verdict = submit(message, event, now) if kind is Submit and use_shortcuts else None
+            elif not message.stage:
+                verdict = None
+            elif kind is SubmitResponse:
+                verdict = answer(message, event, now)
+            elif kind is DeliveryReport:
+                verdict = report(message, event, now)
+            else:
+                verdict = shortcuts.handed_over(message, event, now)
             if verdict is None:
                 self._take(message, event, kind, now, base, delta)
+                continue
+            # What `_said` does, for what a shortcut says: no timeout has passed, nothing was settled before.
+            _, _, _, _, finding, version, _, _, deadline = verdict
+            revisions.append((message, verdict))
+            said_ms.append(base)
+            changed[key] = message
+            message.version = version
+            message.deadline_ms = deadline
+            if deadline is not None:
+                due = deadline
+            elif finding[2]:
+                due = message.drop_at_ms = max(base + keeping.settled_ms, message.longest_due_ms)
             else:
-                self._said(message, verdict, base, delta)
+                due = base + REFRESH_MS
+            message.due_ms = due
+            if due > message.longest_due_ms:
+                message.longest_due_ms = due
+        self._schedule(changed.values())
         delta.events += len(events)
         self._timers(delta)
         return delta
@@ -122,11 +148,10 @@ class Correlator:
         if kind is Submit:
             new = message.add_submit(event)
         else:
-            known: list[Any] = message.answers if kind is SubmitResponse else message.reports
-            before = known.copy()
+            before = (message.answers, message.reports)
             new = message.add_answer(event) if kind is SubmitResponse else message.add_report(event)
-            if new and len(known) == len(before):
-                new = self._earlier_copy(message, known, before, now)
+            if new and sum(map(len, before)) == len(message.answers) + len(message.reports):
+                new = self._earlier_copy(message, *before, now)
                 message.stage = GENERAL
                 delta.changed[message.key] = message
         if not new:
@@ -135,12 +160,14 @@ class Correlator:
         message.stage = GENERAL
         self._said(message, evaluate(message, self.rules, now), base_ms, delta)
 
-    def _earlier_copy(self, message: Message, known: list[Any], before: list[Any], now: int) -> bool:
+    def _earlier_copy(
+        self, message: Message, answers: tuple[SubmitResponse, ...], reports: tuple[DeliveryReport, ...], now: int
+    ) -> bool:
         """A copy dated earlier has replaced a known fact: tell whether that makes a difference to be said."""
-        after = known.copy()
-        known[:] = before
+        after = message.answers, message.reports
+        message.answers, message.reports = answers, reports
         said = evaluate(message, self.rules, now)
-        known[:] = after
+        message.answers, message.reports = after
         verdict = evaluate(message, self.rules, now)
         if said is None or verdict is None:
             return True
@@ -157,9 +184,9 @@ class Correlator:
             delta.said_ms.append(base_ms)
             message.version = verdict.version
             due = deadline = verdict.deadline_ms
-            if verdict.settled:
+            if verdict.finding.settled:
                 keeping = self.rules.keeping
-                drop_at = base_ms + (keeping.derived_ms if verdict.derived else keeping.settled_ms)
+                drop_at = base_ms + (keeping.derived_ms if verdict.finding.derived else keeping.settled_ms)
         longest = message.longest_due_ms
         if drop_at is not None:
             drop_at = max(drop_at, longest)
@@ -171,9 +198,14 @@ class Correlator:
         message.deadline_ms = deadline
         message.drop_at_ms = drop_at
         delta.changed[message.key] = message
-        if due != message.due_ms:
-            message.due_ms = due
-            self.store.schedule(message)
+        message.due_ms = due
+
+    def _schedule(self, messages: Iterable[Message]) -> None:
+        """Note in the calendar what is due before its horizon; later is found again when the horizon moves."""
+        horizon, schedule = self.store.horizon_ms, self.store.schedule
+        for message in messages:
+            if message.due_ms <= horizon:
+                schedule(message)
 
     def _timers(self, delta: Delta) -> None:
         """Let everything pass that stream time has reached."""
@@ -182,7 +214,9 @@ class Correlator:
             for key in keys:
                 message = self.store.get(key)
                 if message is not None and message.due_ms <= now:
-                    self._pass_time(message, now, delta)
+                    message = self._pass_time(message, now, delta)
+                    if message is not None:
+                        self.store.schedule(message)
 
     def _pass_time(self, message: Message, until_ms: int, delta: Delta) -> Message | None:
         """Let the timeouts of a message pass one by one; return None where it was forgotten on the way."""
@@ -197,7 +231,6 @@ class Correlator:
                 return None
             else:
                 message.longest_due_ms = message.due_ms = until_ms + REFRESH_MS
-                self.store.schedule(message)
                 delta.changed[message.key] = message
         return message
 

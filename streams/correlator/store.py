@@ -14,6 +14,9 @@ class Store(Protocol):
     messages: dict[str, Message]
     """Those in memory; new ones are put here."""
 
+    horizon_ms: int
+    """Up to when messages must be noted in the calendar; what is due later is found again without."""
+
     def get(self, key: str) -> Message | None:
         """Return the message, wherever it is, or None."""
 
@@ -36,6 +39,7 @@ class MemoryStore:
     def __init__(self) -> None:
         """Start empty."""
         self.messages: dict[str, Message] = {}
+        self.horizon_ms = 1 << 62
         self._calendar: list[tuple[int, str]] = []
 
     def get(self, key: str) -> Message | None:

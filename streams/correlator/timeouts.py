@@ -62,14 +62,17 @@ class Rules:
         outcome = self.catalog.answer(self.policy(provider).dialect, code)
         return _remember(self._answers, (provider, code), outcome)
 
+    def reads_text(self, provider: str) -> bool:
+        """Tell whether the meaning of this provider's reports depends on more than their codes."""
+        return self.catalog.reads_text(self.policy(provider).dialect)
+
     def report(self, provider: str, code: str, err: str, text: str) -> ReportOutcome:
         """Return what a report's code (with its error code and, in some dialects, its text) means to this provider."""
         known = self._reports.get((provider, code, err))
         if known is not None:
             return known
-        dialect = self.policy(provider).dialect
-        outcome = self.catalog.report(dialect, code, err, text)
-        if self.catalog.reads_text(dialect):
+        outcome = self.catalog.report(self.policy(provider).dialect, code, err, text)
+        if self.reads_text(provider):
             return outcome
         return _remember(self._reports, (provider, code, err), outcome)
 

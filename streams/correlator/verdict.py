@@ -33,17 +33,12 @@ NO_RESPONSE = Reason("no_response", "undetermined", "retry")
 EXPIRED_REASON = Reason("expired", "temporary", "retry")
 
 
-class Verdict(NamedTuple):
-    """Where a message stands, and when time will change that.
+class Finding(NamedTuple):
+    """What is found of a message, with few different values among many messages.
 
-    From ``status`` to ``version`` the fields stand in the order of the ``sms.message-status`` schema.
-    ``deadline_ms`` is the next stream time at which a timeout passes, None where none is open.
+    The fields stand in the order of the ``sms.message-status`` schema, where they follow each other.
     """
 
-    attempt: int
-    submit: Submit
-    submitted_at_ms: int
-    parts: int
     status: str
     derived: bool
     settled: bool
@@ -55,10 +50,28 @@ class Verdict(NamedTuple):
     reason_class: str
     recipient_action: str
     billable_parts: int
+
+
+class Verdict(NamedTuple):
+    """Where a message stands, and when time will change that.
+
+    ``deadline_ms`` is the next stream time at which a timeout passes, None where none is open.
+    """
+
+    attempt: int
+    submit: Submit
+    submitted_at_ms: int
+    parts: int
+    finding: Finding
     version: int
     answer: SubmitResponse | None
     report: DeliveryReport | None
     deadline_ms: int | None
+
+
+def open_finding(status: str, billable_parts: int = 0) -> Finding:
+    """Return what is found of a message of which nothing is said but that it stands at an open status."""
+    return Finding(status, False, False, False, False, False, False, *NO_REASON, billable_parts)
 
 
 def provider_message_id(verdict: Verdict) -> str:
@@ -88,7 +101,8 @@ def message_status(campaign: str, created_at_ms: int, verdict: Verdict) -> Messa
         submit.price_micros,
         submit.currency,
         submit.attributes,
-        *verdict[4:16],
+        *verdict.finding,
+        verdict.version,
         "" if answer is None else answer.code,
         "" if report is None else report.code,
         "" if report is None else report.err,

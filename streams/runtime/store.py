@@ -23,17 +23,20 @@ class DiskStore:
         self.messages: dict[str, Message] = {}
         self._most = most_in_memory
         self._calendar = Calendar()
-        self._horizon_ms = 0
+        self.horizon_ms = 0
         self._cold = ColdStore(path, keep)
         self.checkpoint: Any | None = self._cold.checkpoint
 
     def get(self, key: str) -> Message | None:
         """Return the message, or None."""
         message = self.messages.get(key)
-        if message is None and self._cold.count:
-            message = self._cold.get(key)
-            if message is not None:
-                self.messages[key] = message
+        return self.recall(key) if message is None else message
+
+    def recall(self, key: str) -> Message | None:
+        """Bring a message back from disk, or None."""
+        message = self._cold.get(key) if self._cold.count else None
+        if message is not None:
+            self.messages[key] = message
         return message
 
     def put(self, message: Message) -> None:
@@ -48,12 +51,12 @@ class DiskStore:
 
     def schedule(self, message: Message) -> None:
         """Note when the message is due."""
-        if message.due_ms <= self._horizon_ms:
+        if message.due_ms <= self.horizon_ms:
             self._calendar.note(message.due_ms, message.key)
 
     def due(self, now_ms: int) -> list[str]:
         """Return (and strike out) the keys that are due."""
-        if now_ms + HORIZON_MS // 2 > self._horizon_ms:
+        if now_ms + HORIZON_MS // 2 > self.horizon_ms:
             self._move_horizon(now_ms + HORIZON_MS)
         return [key for key in self._calendar.take(now_ms) if self._is_due(key, now_ms)]
 
@@ -67,7 +70,7 @@ class DiskStore:
         return message is not None and message.due_ms <= now_ms
 
     def _move_horizon(self, until_ms: int) -> None:
-        before, self._horizon_ms = self._horizon_ms, until_ms
+        before, self.horizon_ms = self.horizon_ms, until_ms
         for message in self.messages.values():
             if before < message.due_ms <= until_ms:
                 self._calendar.note(message.due_ms, message.key)
@@ -81,7 +84,7 @@ class DiskStore:
             return 0
         surplus += self._most // 10
         oldest = list(islice(self.messages.values(), surplus))
-        self._cold.write(oldest, self._horizon_ms)
+        self._cold.write(oldest, self.horizon_ms)
         for message in oldest:
             del self.messages[message.key]
         return len(oldest)

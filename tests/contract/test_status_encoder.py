@@ -13,7 +13,7 @@ from streams.codec.avro import Encoder
 from streams.codec.status import StatusEncoder, encode_long, encode_map, encode_string
 from streams.correlator.message import Message
 from streams.correlator.step import Delta
-from streams.correlator.verdict import Verdict
+from streams.correlator.verdict import Finding, Verdict
 from streams.events import MESSAGE_STATUS, DeliveryReport, MessageStatus, Submit, SubmitResponse
 from streams.settings import settings_from
 from tests.adapters import CatalogCodes, Run, rows
@@ -37,7 +37,9 @@ def verdict_of(status: MessageStatus) -> Verdict:
         report = DeliveryReport(*ids, None, None, *times, "", pid, status.report_code, status.report_err, "")
     own: dict[str, Any] = {"validity_ms": None, "disposition": "submitted", "exclusion_reason": ""}
     submit = Submit(**{name: own[name] if name in own else said[name] for name in Submit._fields})
+    finding = Finding(**{name: said[name] for name in Finding._fields})
     parts: dict[str, Any] = {"submit": submit, "answer": answer, "report": report, "deadline_ms": None}
+    parts["finding"] = finding
     return Verdict(**{name: parts[name] if name in parts else said[name] for name in Verdict._fields})
 
 

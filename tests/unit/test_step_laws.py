@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.correlator import shortcuts
 from streams.correlator.timeouts import Keeping, Rules
 from streams.events import Event
 from streams.runtime.store import DiskStore
@@ -92,12 +91,9 @@ def test_the_last_row_is_the_oracles(seed: int) -> None:
 def test_shortcuts_give_what_the_rules_give(seed: int) -> None:
     rng = random.Random(seed)
     config, events = traffic(rng)
-    fast, slow = Run(rules_of(config)), Run(rules_of(config))
+    fast, slow = Run(rules_of(config)), Run(rules_of(config), use_shortcuts=False)
     fast.feed(events)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("first_submit", "answer", "report"):
-            patch.setattr(shortcuts, name, lambda *_: None)
-        slow.feed(events)
+    slow.feed(events)
     assert fast.rows == slow.rows
 
 
@@ -134,6 +130,49 @@ def test_nothing_is_said_twice(seed: int) -> None:
             assert before != after
 
 
+def simple(rng: random.Random, message_id: str) -> list[Event]:
+    """A message with one attempt and facts on the whole of it, mostly in order and in time."""
+    at = 1_767_225_600_000
+    common = {"message_id": message_id, "provider": "p1", "parts": rng.choice([1, 1, 3])}
+    submit = {"topic": "sms.submit", **common, "validity_ms": rng.choice([None, None, 3_600_000])}
+    events = []
+    if rng.random() < 0.2:
+        events.append({**submit, "submitted_at_ms": at - rng.choice([0, 5, 100_000]), "disposition": "pending"})
+    last = rng.choice(["submitted"] * 8 + ["excluded"])
+    events.append({**submit, "submitted_at_ms": at, "disposition": last, "exclusion_reason": rng.choice(["", "x"])})
+    who = {"message_id": message_id, "provider": rng.choice(["p1", "", "p2"])}
+    for _ in range(rng.choice([0, 1, 1, 1, 1, 2])):
+        when = at + rng.choice([100, 100, 200, 59_999, 60_000, 60_001])
+        code = rng.choice(["0"] * 6 + ["8", "0x58", "0x0B", "nonsense"])
+        answer = {"responded_at_ms": when, "code": code, "provider_message_id": rng.choice(["i", "i", ""])}
+        events.append({"topic": "sms.submit-response", **who, **answer, "attempt": rng.choice([1] * 9 + [2])})
+    for _ in range(rng.choice([0, 1, 1, 2, 2, 3])):
+        when = at + rng.choice([150, 5_000, 6_000, 3_600_000, 3_600_001, 86_400_100, 86_400_101, 200_000_000])
+        word = rng.choice(["DELIVRD"] * 4 + ["UNDELIV", "ENROUTE", "ENROUTE", "EXPIRED", "ACCEPTD", "FOOBAR"])
+        told = {"attempt": rng.choice([None, None, 1, 2]), "provider_message_id": rng.choice(["i", ""])}
+        done = {"done_at_ms": rng.choice([None, when - 1_000, at])}
+        events.append({"topic": "sms.delivery-report", **who, **told, **done, "received_at_ms": when, "code": word})
+    if rng.random() < 0.2:
+        rng.shuffle(events)
+    if rng.random() < 0.2:
+        events.insert(rng.randrange(len(events)), rng.choice(events))
+    return [event(fields) for fields in events]
+
+
+@settings(max_examples=200, deadline=None)
+@given(seeds)
+def test_shortcuts_for_whole_messages_give_what_the_rules_give(seed: int) -> None:
+    rng = random.Random(seed)
+    events = [e for n in range(6) for e in simple(rng, f"m{n}")]
+    if rng.random() < 0.5:
+        events.sort(key=event_time_ms)
+    fast, slow = Run(rules_of({})), Run(rules_of({}), use_shortcuts=False)
+    for run in (fast, slow):
+        run.feed(events)
+        run.end(as_of(events, random.Random(seed)))
+    assert fast.by_message() == slow.by_message()
+
+
 def segmented(rng: random.Random, message_id: str) -> list[Event]:
     """A long message whose segments are mostly answered and reported on one by one."""
     at, parts = 1_767_225_600_000, rng.randrange(1, 5)
@@ -163,10 +202,7 @@ def test_shortcuts_for_segments_give_what_the_rules_give(seed: int, receipt_part
     rng = random.Random(seed)
     config = {"defaults": {"receipt_parts": receipt_parts}}
     events = [e for n in range(4) for e in segmented(rng, f"m{n}")]
-    fast, slow = Run(rules_of(config)), Run(rules_of(config))
+    fast, slow = Run(rules_of(config)), Run(rules_of(config), use_shortcuts=False)
     fast.feed(events)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("first_submit", "answer", "report"):
-            patch.setattr(shortcuts, name, lambda *_: None)
-        slow.feed(events)
+    slow.feed(events)
     assert fast.rows == slow.rows
