@@ -50,6 +50,17 @@ test-kafka: $(INSTALLED_DEV) ## Run all tests, on real Apache Kafka too (KAFKA_B
 bench: $(INSTALLED_DEV) ## Measure correlate against consuming alone and against a plain Faust join
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
+.PHONY: compile
+compile: $(INSTALLED_DEV) ## Compile the hot core into build/compiled (needs a C compiler; faster, not necessary)
+	$(BIN)/python deploy/compile/build.py build/compiled
+
+.PHONY: test-compiled
+test-compiled: compile ## Run the tests of the core on what `make compile` made
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest --import-mode=importlib $(CORE_TESTS) $(ARGS)
+CORE_TESTS = tests/unit/test_compiled.py tests/unit/test_rules.py tests/unit/test_step_laws.py \
+	tests/unit/test_oracle.py tests/unit/test_changelog.py tests/unit/test_disk_store.py \
+	tests/contract/test_status_encoder.py
+
 .PHONY: lint
 lint: $(INSTALLED_DEV) ## Linter, formatter (checks only), strict types, import contracts
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ MISSED = 1
 FAILED = 2
 """Exit code where something could not be measured."""
 
+_ROOT = Path(__file__).parents[1]
 _notes = Console(stderr=True, highlight=False)
 
 
@@ -43,6 +45,7 @@ _notes = Console(stderr=True, highlight=False)
 @click.option("--seed", default=1, help="of the traffic")
 @click.option("--bootstrap", envvar="KAFKA_BOOTSTRAP", default="", help="broker; default: one is started")
 @click.option("--skip-faust", is_flag=True, help="leave the Faust join out")
+@click.option("--pure", is_flag=True, help="measure the core as Python, not compiled")
 @click.option("--skip-breakdown", is_flag=True, help="leave the breakdown by stage out")
 @click.option("--require-ratio", type=float, help="exit with 1 unless the worker is so many times as fast as Faust")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="write all figures here ('-': print)")
@@ -73,8 +76,9 @@ def measure(options: dict[str, Any]) -> Report:
         tell("starting a broker")
         with brokers.broker(options["bootstrap"]) as broker:
             _notes.print(f"on {broker.kind}")
-            report = Report(about(options, broker.kind, core, data))
-            rounds = Rounds(broker.bootstrap, core, options["partitions"], data, tell)
+            compiled = None if options["pure"] else compiled_core(tell)
+            report = Report(about(options, broker.kind, core, data, compiled))
+            rounds = Rounds(broker.bootstrap, core, options["partitions"], data, tell, compiled)
             for number in range(1, options["rounds"] + 1):
                 report.rounds.append(one_round(rounds, options, number))
             if not options["skip_breakdown"]:
@@ -97,10 +101,25 @@ def one_round(rounds: Rounds, options: dict[str, Any], number: int) -> dict[str,
     return found
 
 
-def about(options: dict[str, Any], broker: str, core: str, data: traffic.DataSet) -> dict[str, Any]:
+def compiled_core(tell: Callable[[str], None]) -> Path | None:
+    """Compile the core as it is now and return where; None, and say why, where that is not possible here."""
+    tell("compiling the core")
+    folder = _ROOT / "build" / "compiled"
+    command = [sys.executable, str(_ROOT / "deploy" / "compile" / "build.py"), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        _notes.print(f"the core is measured as Python: {done.stderr.strip()}", style="yellow", markup=False)
+        return None
+    return folder
+
+
+def about(
+    options: dict[str, Any], broker: str, core: str, data: traffic.DataSet, compiled: Path | None
+) -> dict[str, Any]:
     """Say what was measured on."""
     return {
         "broker": broker,
+        "code": "compiled core" if compiled else "pure Python",
         "core": core,
         "partitions": options["partitions"],
         "mix": options["mix"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ class Rounds:
     partitions: int
     data: traffic.DataSet
     tell: Callable[[str], None]
+    compiled: Path | None = None
+    """Where the package with its hot core compiled is; None: everything runs as Python."""
 
     def correlate(self, *more: str) -> dict[str, Any]:
         """Measure the worker alone; `more` as for `benchmarks.worker_run`."""
@@ -45,7 +48,9 @@ class Rounds:
         with brokers.topics(self.bootstrap, prefix, self.partitions):
             ours = self._correlate(prefix)
             self.tell("consuming and decoding alone")
-            alone = _measure("benchmarks.consume_run", self.bootstrap, prefix, *self._window(), self.core)
+            alone = _measure(
+                self.compiled, "benchmarks.consume_run", self.bootstrap, prefix, *self._window(), self.core
+            )
         return {OURS: ours, CONSUME: alone}
 
     def faust(self, events: int) -> dict[str, dict[str, Any]]:
@@ -60,7 +65,7 @@ class Rounds:
             traffic.fill(self.bootstrap, prefix, records)
             self.tell("Faust join")
             arguments = ("--bootstrap", self.bootstrap, "--prefix", prefix, "--events", len(records), "--json")
-            return {FAUST: _measure("benchmarks.peers.faust_join", *arguments, "--core", self.core)}
+            return {FAUST: _measure(self.compiled, "benchmarks.peers.faust_join", *arguments, "--core", self.core)}
 
     def _correlate(self, prefix: str, *more: str) -> dict[str, Any]:
         self.tell("filling topics")
@@ -68,7 +73,7 @@ class Rounds:
         self.tell("correlate worker")
         with tempfile.TemporaryDirectory(prefix="sms-streams-bench-") as state:
             arguments = (self.bootstrap, prefix, state, *self._window(), self.core, *more)
-            found = _measure("benchmarks.worker_run", *arguments)
+            found = _measure(self.compiled, "benchmarks.worker_run", *arguments)
         self.tell("checking what it wrote")
         written = checks.check(self.bootstrap, prefix, found["stats"]["revisions"], self.data.messages)
         return found | {"written": written._asdict()}
@@ -77,10 +82,15 @@ class Rounds:
         return len(self.data.records), self.data.until
 
 
-def _measure(module: str, *arguments: object) -> dict[str, Any]:
+def _measure(compiled: Path | None, module: str, *arguments: object) -> dict[str, Any]:
     """Run a module in a process of its own; the last line that it prints is its result as JSON."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    # -P: without the current folder on the path, so that the compiled package is found before the one in the repository.
+    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
+    path = os.pathsep.join([*(str(folder) for folder in (compiled,) if folder), str(_ROOT)])
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(
+        command, cwd=_ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False, env=environment
+    )
     if done.returncode:
         raise MeasurementError(f"{module} failed:\n{done.stdout[-2_000:]}{done.stderr[-4_000:]}".rstrip())
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

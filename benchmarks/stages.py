@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streams.correlator.step import Correlator
 from streams.runtime import reading
 from streams.runtime.inputs import Inputs
 from streams.runtime.output import Output
+from streams.runtime.partition import Partition
 from streams.runtime.transaction import Transactions
 from streams.runtime.worker import CorrelateWorker
 
@@ -27,8 +27,7 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("decode", reading, "decode_events"),
     ("intake", CorrelateWorker, "_intake"),
     ("align", Inputs, "take"),
-    ("join", Correlator, "step"),
-    ("join", Correlator, "advance_to"),
+    ("join", Partition, "work"),
     ("encode", Output, "delta"),
     ("encode", Output, "dead_letters"),
     ("changelog", Output, "changelog"),

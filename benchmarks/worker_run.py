@@ -10,37 +10,17 @@ import cProfile
 import json
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.stages import CLIENT, Stages, install
 from benchmarks.usage import Window, bind, usage
-from streams.correlator.step import Correlator, Delta
-from streams.events import Event
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import settings_from
 
 _IDLE_ROUNDS = 2
 _NOTHING_NEW_S = 60.0
-
-
-class Progress:
-    """How many events were joined so far; what was only read and still waits for the other topics is not counted."""
-
-    def __init__(self) -> None:
-        """Count from now on, in this process."""
-        self.events = 0
-        step = Correlator.step
-
-        def counted(correlator: Correlator, events: Iterable[Event]) -> Delta:
-            delta = step(correlator, events)
-            self.events += delta.events
-            return delta
-
-        patched: Any = Correlator
-        patched.step = counted
 
 
 class Run:
@@ -51,7 +31,6 @@ class Run:
         self._worker = worker
         self._records = records
         self._window = window
-        self._progress = Progress()
         self._stages: Stages | None = install(worker) if "stages" in more else None
         self._before: dict[str, int] = {}
         self._after: dict[str, int] = {}
@@ -83,7 +62,7 @@ class Run:
             self._before = spent
             if self._profile:
                 self._profiler.enable()
-        if self._window.mark(self._progress.events):
+        if self._window.mark(self._worker.stats.events):
             self._profiler.disable()
             self._after = self._spent()
 

@@ -127,16 +127,16 @@ class StatusEncoder:
         low, upper, late, text = _LOW, self._upper, self._time, encode_string
         values = []
         for message, verdict in revisions:
-            attempt, submit, _, parts, finding, version, answer, report, _ = verdict
+            submit, finding, version, answer, report = verdict[1], verdict[4], verdict[5], verdict[6], verdict[7]
             encoded = message.encoded
-            if encoded is None or encoded[0] is not submit or encoded[1] != parts or attempt != submit[2]:
+            if encoded is None or encoded[0] is not submit or encoded[1] != verdict[3] or verdict[0] != submit[2]:
                 encoded = self._fixed(message, verdict)
             few = few_known.get(finding) or self._few.encode(finding)
             number = versions[version] if version < _VERSIONS else encode_long(version)
             if answer is None:
                 response, told, responded = "", "", b"\0"
             else:
-                _, _, _, _, at, _, response, told, _ = answer
+                at, response, told = answer[4], answer[6], answer[7]
                 responded = b"\2" + (low[at << 1 & 16383] + upper[at >> 13] if at >> 13 in upper else late(at))
             if report is None:
                 codes = (response, "", "")
@@ -144,8 +144,8 @@ class StatusEncoder:
                 said = text(told) if told else b"\0"
                 values.append(join((encoded[2], few, number, coded, said, responded, b"\0\0")))
                 continue
-            _, _, _, _, at, done_at, _, own_id, code, err, _ = report
-            codes, told = (response, code, err), told or own_id
+            at, done_at = report[4], report[5]
+            codes, told = (response, report[8], report[9]), told or report[7]
             coded = codes_known.get(codes) or self._codes.encode(codes)
             said = text(told) if told else b"\0"
             received = low[at << 1 & 16383] + upper[at >> 13] if at >> 13 in upper else late(at)
@@ -172,7 +172,7 @@ class StatusEncoder:
 
     def _fixed(self, message: Message, verdict: Verdict) -> tuple[Submit | None, int, bytes]:
         """Encode what stays the same for the message and its submit, and leave it with the message."""
-        attempt, submit, submitted_at, parts, *_ = verdict
+        attempt, submit, submitted_at, parts = verdict[0], verdict[1], verdict[2], verdict[3]
         word = self._word
         route = (attempt, submit.provider, submit.sender)
         kind = (submit.country, submit.traffic_type, submit.encoding, parts)

@@ -158,8 +158,7 @@ class Attempt:
             billable += size * _billed(facts)
         if len(verdicts) == 1:
             only = verdicts[0]
-            _, status, derived, _, _, facts, late = only
-            return _new(AttemptVerdict, (status, only, derived, late, facts.told.conflict, billable, found))
+            return _new(AttemptVerdict, (only[1], only, only[2], only[6], only[5][5][2], billable, found))
         return self._together(verdicts, billable, found)
 
     def _together(self, verdicts: list[PartVerdict], billable: int, found: list[Timeout]) -> AttemptVerdict:
@@ -176,8 +175,9 @@ class Attempt:
         return timeouts(facts, self.policy, self.submitted_at_ms, self.submit.validity_ms, owes, stopped_ms)
 
     def _part(self, part: int, facts: Standing, own: list[Timeout], now: int) -> PartVerdict:
-        answer, refused, _, accepted, delivered, (final, waiting, *_) = facts
-        if final is not None and (delivered or not refused):
+        answer, refused, accepted, told = facts[0], facts[1], facts[3], facts[5]
+        final, waiting = told[0], told[1]
+        if final is not None and (facts[4] or not refused):
             report, outcome = final
             return _decided(part, outcome.status, outcome, report.received_at_ms, facts, own, now)
         if refused and answer is not None:
@@ -218,18 +218,17 @@ def _settled_by_name(part: int, facts: Standing, reports: list[PlacedReport]) ->
     """Tell whether an answer or report that names the part settled it."""
     if facts.delivered or not facts.refused:
         final = facts.told.final
-        return final is not None and any(told == part and rated is final for told, rated in reports)
+        return final is not None and any(told == part and report is final[0] for told, (report, _) in reports)
     return facts.answer is not None and facts.answer[0].part == part
 
 
 def _billed(facts: Standing) -> bool:
-    _, refused, _, accepted, delivered, (final, waiting, *_) = facts
-    if refused and not delivered:
+    if facts[1] and not facts[4]:  # refused, and not delivered
         return False
-    told = final or waiting
+    told = facts[5][0] or facts[5][1]
     if told is not None and told[1].billed is not None:
         return told[1].billed
-    return accepted is not None
+    return facts[3] is not None
 
 
 def _earliest(answers: list[RatedAnswer], reports: list[PlacedReport]) -> int:

@@ -27,7 +27,7 @@ class Timeout(NamedTuple):
 
     def passed(self, stream_time_ms: int) -> bool:
         """Tell whether it has passed; an event dated exactly at the deadline comes before it."""
-        _, deadline, stopped = self
+        deadline, stopped = self[1], self[2]
         return stream_time_ms >= deadline if stopped is None else stopped > deadline
 
 
@@ -74,7 +74,7 @@ def standing(answers: Sequence[RatedAnswer], reports: Sequence[RatedReport]) -> 
         told, delivered, reported_ms = _NOTHING_TOLD, False, None
     else:
         told = _told(reports)
-        final, _, _, reported_ms, _, _ = told
+        final, reported_ms = told[0], told[3]
         delivered = final is not None and final[1].status == "delivered"
         if not answers:
             return _new(Standing, (None, False, None, reported_ms, delivered, told))
@@ -94,8 +94,13 @@ def _told(reports: Sequence[RatedReport]) -> Told:
     enroute: list[RatedReport] = []
     taken: list[RatedReport] = []
     for rated in reports:
-        status, final, *_ = rated[1]
-        (finals if final else enroute if status == "enroute" else taken).append(rated)
+        outcome = rated[1]
+        if outcome[1]:
+            finals.append(rated)
+        elif outcome[0] == "enroute":
+            enroute.append(rated)
+        else:
+            taken.append(rated)
     statuses = {outcome.status for _, outcome in finals} if len(finals) > 1 else ()
     waiting = enroute or taken
     return _new(
@@ -168,16 +173,16 @@ def timeouts(
 
     `stopped_ms` is what stops all of them: a higher attempt, or the delivery of another one.
     """
-    _, refused, answered, accepted, _, (_, _, _, reported, enroute, final) = part
-    _, response_timeout, receipt_timeout, validity, _ = policy
-    stop = earliest(earliest(answered, reported), stopped_ms)
-    found: list[Timeout] = [_new(Timeout, ("response", submitted_at_ms + response_timeout, stop))]
-    if not owes_receipt or accepted is None or refused:
+    accepted, told = part[3], part[5]
+    stop = earliest(earliest(part[2], told[3]), stopped_ms)
+    found: list[Timeout] = [_new(Timeout, ("response", submitted_at_ms + policy[1], stop))]
+    if not owes_receipt or accepted is None or part[1]:
         return found
+    enroute, final = told[4], told[5]
     stop = earliest(earliest(enroute, final), stopped_ms)
-    found.append(_new(Timeout, ("receipt", accepted + receipt_timeout, stop)))
+    found.append(_new(Timeout, ("receipt", accepted + policy[2], stop)))
     if enroute is not None and (final is None or final > enroute):
-        deadline = max(submitted_at_ms + (validity if validity_ms is None else validity_ms), enroute)
+        deadline = max(submitted_at_ms + (policy[3] if validity_ms is None else validity_ms), enroute)
         found.append(_new(Timeout, ("validity", deadline, earliest(final, stopped_ms))))
     return found
 

@@ -36,10 +36,10 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
         deliveries = sum([when is not None for when in delivered.values()])
         unknown_code = any(attempt.unknown_code for attempt in attempts)
     passed, deadline = _timeouts(verdicts, stream_time_ms)
-    status, telling, derived, late, conflict, billable, _ = verdict
-    answer, _, _, _, _, (final, waiting, *_) = telling.facts
-    report = final or waiting
-    flags = (derived, status not in OPEN_ORDER, late, conflict, deliveries > 1, unknown_code)
+    status, telling = verdict[0], verdict[1]
+    answer, told = telling.facts.answer, telling.facts.told
+    report = told.final or told.intermediate
+    flags = (verdict[2], status not in OPEN_ORDER, verdict[3], verdict[4], deliveries > 1, unknown_code)
     return _new(
         Verdict,
         (
@@ -47,7 +47,7 @@ def evaluate(facts: Facts, rules: Rules, stream_time_ms: int) -> Verdict | None:
             speaking.submit,
             speaking.submitted_at_ms,
             speaking.parts,
-            _new(Finding, (status, *flags, *telling.reason, billable)),
+            _new(Finding, (status, *flags, *telling.reason, verdict[5])),
             _FACT * facts.count + min(passed, _MOST_TIMEOUTS),
             answer[0] if answer else None,
             report[0] if report else None,

@@ -116,15 +116,15 @@ class Correlator:
                 self._take(message, event, kind, now, base, delta)
                 continue
             # What `_said` does, for what a shortcut says: no timeout has passed, nothing was settled before.
-            _, _, _, _, finding, version, _, _, deadline = verdict
+            deadline = verdict[8]
             revisions.append((message, verdict))
             said_ms.append(base)
             changed[key] = message
-            message.version = version
+            message.version = verdict[5]
             message.deadline_ms = deadline
             if deadline is not None:
                 due = deadline
-            elif finding[2]:
+            elif verdict[4][2]:  # settled
                 due = message.drop_at_ms = max(base + keeping.settled_ms, message.longest_due_ms)
             else:
                 due = base + REFRESH_MS

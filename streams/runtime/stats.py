@@ -10,6 +10,7 @@ class Stats:
     """Counters since the worker started."""
 
     records: int = 0
+    events: int = 0
     revisions: int = 0
     timeouts: int = 0
     duplicates: int = 0

@@ -207,6 +207,7 @@ class CorrelateWorker:
 
     def _count(self, partition: Partition, delta: Delta) -> None:
         stats = self.stats
+        stats.events += delta.events
         stats.revisions += len(delta.revisions)
         stats.timeouts += delta.timeouts
         stats.duplicates += delta.duplicates
