@@ -14,6 +14,7 @@ from typing import IO
 
 from streams.codec.registry import ConfluentRegistry
 from streams.codec.schemas import Registry
+from streams.correlator import rules
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import Settings
 
@@ -63,11 +64,16 @@ def _locked(lock: IO[str]) -> bool:
     return True
 
 
+def is_compiled() -> bool:
+    """Tell whether the core runs as `make compile` compiles it."""
+    return not str(rules.__file__).endswith(".py")
+
+
 def run_correlate(settings: Settings, stop: threading.Event, static_member: bool = False) -> CorrelateWorker:
     """Run one worker until `stop` is set; return it, for its figures."""
     with instance_folder(settings) as (name, folder):
         worker = CorrelateWorker(settings, folder, name, registry_of(settings), static_member)
-        log.info("worker %s, state in %s", name, folder)
+        log.info("worker %s, state in %s, core %s", name, folder, "compiled" if is_compiled() else "in Python")
         reporter = threading.Thread(target=_report, args=(worker, stop), daemon=True)
         reporter.start()
         worker.run(stop)
