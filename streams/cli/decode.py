@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from streams.cli.context import Context
-from streams.receipts.decode import decode_receipt
+from streams.receipts.decode import decode_line
 
 
 @click.group()
@@ -25,30 +25,24 @@ def receipt(context: Context, provider: str) -> None:
     """Read the text of SMPP delivery receipts, a line each, and print a line of JSON for each.
 
     A line that begins with a quote is a JSON string and stands for the text it encodes, so that line breaks and NULs
-    can be given. Every line gives an object, in order; what a receipt does not say is null.
+    can be given; an object may have TLVs beside the text. Every line gives an object, in order; what a receipt does
+    not say is null. See docs/receipts.md.
+
+    Example: echo 'id:7 stat:UNDELIV err:027' | sms-streams decode receipt
     """
     meaning = partial(context.settings().rules().report, provider)
-    for text in _texts(sys.stdin.buffer):
-        click.echo(json.dumps(decode_receipt(text, meaning), ensure_ascii=False))
+    for line in _lines(sys.stdin.buffer):
+        click.echo(json.dumps(decode_line(line, meaning)))
 
 
-def _texts(lines: Iterable[bytes]) -> Iterator[str]:
-    """Return the text of each line; bytes that are no UTF-8 are read as Latin-1, so that none is lost."""
+def _lines(lines: Iterable[bytes]) -> Iterator[str]:
+    """Return the lines; bytes that are no UTF-8 are read as Latin-1, so that none is lost."""
     for raw in lines:
         line = raw.removesuffix(b"\n").removesuffix(b"\r")
         try:
-            text = line.decode("utf-8")
+            yield line.decode("utf-8")
         except UnicodeDecodeError:
-            text = line.decode("latin-1")
-        yield _encoded(text) if text.startswith('"') else text
-
-
-def _encoded(line: str) -> str:
-    try:
-        text = json.loads(line)
-    except ValueError:
-        return line  # begins with a quote and is none: the text itself
-    return text if isinstance(text, str) else line
+            yield line.decode("latin-1")
 
 
 COMMANDS = (decode,)
