@@ -341,6 +341,14 @@ LOGS = [
         "[msg:32:id:7 stat:DELIVRD err:000 text:]] [udh:6:050003840101]",
         id="7", stat="DELIVRD", err="000", text="]",
     ),
+    case(
+        "Kannel, shortened by who quoted it",
+        "FAILED Receive DLR [SMSC:s] [FID:] [msg:126:id:7 stat:DELIVRD err:000 text:] [udh:0:]",
+        id="7",
+        stat="DELIVRD",
+        err="000",
+        text="",
+    ),
     case("a list", "[33600000001: id:7 stat:DELIVRD err:000]", id="7", stat="DELIVRD", err="000]"),
 ]  # fmt: skip
 
