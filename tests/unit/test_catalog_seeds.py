@@ -182,8 +182,9 @@ def test_the_first_description_speaks_and_only_whole_words() -> None:
     assert CATALOG.report("clicksend", "301", "", "decongestions").reason == "undeliverable"
 
 
-def test_only_clicksend_reads_text() -> None:
-    assert [name for name in CATALOG.dialects if CATALOG.reads_text(name)] == ["clicksend"]
+def test_text_is_read_only_where_the_code_does_not_tell() -> None:
+    assert {"clicksend", "aws"} <= {name for name in CATALOG.dialects if CATALOG.reads_text(name)}
+    assert not any(CATALOG.reads_text(name) for name in ("smpp", "mediasflow", "smsmode", "adobe", "twilio"))
 
 
 @pytest.mark.parametrize("text", ["absent " * 40_000, "a" * 300_000, "é" * 200_000, "\u0301" * 200_000])
@@ -220,6 +221,14 @@ def test_adobe_speaks_smpp_where_it_has_no_word_of_its_own() -> None:
     for stat in ("DELIVRD", "UNDELIV", "EXPIRED", "REJECTD", "ACCEPTD"):
         assert CATALOG.report("adobe", stat) == CATALOG.report("smpp", stat)
     assert CATALOG.answer("adobe", "ESME_RTHROTTLED").kind == "temporary"
+
+
+def test_a_line_of_adobes_delivery_log_is_the_state_in_it() -> None:
+    for stat in ("DELIVRD", "UNDELIV", "EXPIRED"):
+        line = f"SR Aurora {stat} 000|#MESSAGE#"
+        assert CATALOG.report("adobe", line) == CATALOG.report("adobe", stat)
+    assert not CATALOG.report("adobe", "SR Aurora WHATEVER 000|#MESSAGE#").known
+    assert not CATALOG.report("adobe", "SR DELIVRD").known
 
 
 @pytest.mark.parametrize("dialect", ["adobe", "smsmode", "clicksend", "mediasflow", "smpp"])
