@@ -20,6 +20,7 @@ from streams.correlator.step import Correlator, Delta
 from streams.correlator.streamtime import INPUTS, StreamTime
 from streams.correlator.verdict import message_status
 from streams.events import DeadLetter, Event, MessageStatus, OrphanReport
+from streams.runtime.correlate import MESSAGES
 from streams.runtime.store import DiskStore
 from streams.settings import Settings
 
@@ -54,7 +55,7 @@ class Replay:
         self._db = db
         self._say = say
         self._journal = Journal(folder)
-        self._store = DiskStore(folder / "replay-state", settings.correlate.hot_messages, keep=True)
+        self._store = DiskStore(folder / "replay-state", settings.correlate.hot_messages, MESSAGES, keep=True)
         self._time = StreamTime()
         self._correlator = Correlator(settings.rules(), self._store, self._time)
         self.summary = Summary()

@@ -11,6 +11,9 @@ class Stats:
 
     records: int = 0
     revisions: int = 0
+    reports: int = 0
+    rerouted: int = 0
+    misplaced: int = 0
     timeouts: int = 0
     duplicates: int = 0
     orphans: int = 0
