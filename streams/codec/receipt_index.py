@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from streams.codec.avro import value_header
 from streams.codec.schemas import Registry, reader_schema
-from streams.codec.status import encode_long, encode_string
-from streams.events import RECEIPT_INDEX, ReceiptIndex
+from streams.codec.status import HIGH, LOW, SHORT, encode_long, encode_string
+from streams.events import RECEIPT_INDEX, ReceiptIndex, SubmitResponse
 
 _MEMORY = 10_000
 
@@ -22,24 +25,38 @@ class IndexEncoder:
         self._accounts: dict[str, bytes] = {}
         self._places: dict[tuple[int, int | None], bytes] = {}
 
-    def encode(
-        self, provider: str, id_: str, account: str, message_id: str, attempt: int, part: int | None, at_ms: int
-    ) -> bytes:
-        """Encode one entry; the arguments are the fields in their order."""
-        head = self._heads.get(provider)
-        if head is None:
-            head = _remember(self._heads, provider, self._header + encode_string(provider))
-        of = self._accounts.get(account)
-        if of is None:
-            of = _remember(self._accounts, account, encode_string(account))
-        place = self._places.get((attempt, part))
-        if place is None:
-            told = b"\0" if part is None else b"\2" + encode_long(part)
-            place = self._places[attempt, part] = encode_long(attempt) + told
+    def encode_answers(self, answers: Iterable[SubmitResponse]) -> list[bytes]:
+        """Encode the entries that answers give, which name their provider and are sound (`streams.codec.checks`)."""
+        heads, accounts, places, join = self._heads, self._accounts, self._places, b"".join
+        values = []
+        for answer in answers:  # hot: flat, and the exceptions are for the first of a kind and for the unusually long
+            account, message_id, attempt, part, at_ms, provider, _, id_, _ = answer
+            id_bytes, name, zigzag = id_.encode(), message_id.encode(), at_ms << 1
+            try:
+                value = (
+                    *(heads[provider], SHORT[len(id_bytes)], id_bytes, accounts[account], SHORT[len(name)], name),
+                    *(places[attempt, part], LOW[zigzag & 16383], LOW[(zigzag >> 14) & 16383], HIGH[zigzag >> 28]),
+                )
+            except LookupError:
+                values.append(self.encode(ReceiptIndex(provider, id_, account, message_id, attempt, part, at_ms)))
+            else:
+                values.append(join(value))
+        return values
+
+    def encode(self, entry: ReceiptIndex) -> bytes:
+        """Encode one entry, and remember its pieces."""
+        provider, id_, account, message_id, attempt, part, at_ms = entry
+        head = _remember(self._heads, provider, self._header + encode_string(provider))
+        of = _remember(self._accounts, account, encode_string(account))
+        place = encode_long(attempt) + (b"\0" if part is None else b"\2" + encode_long(part))
+        _remember(self._places, (attempt, part), place)
         return b"".join((head, encode_string(id_), of, encode_string(message_id), place, encode_long(at_ms)))
 
 
-def _remember(known: dict[str, bytes], name: str, piece: bytes) -> bytes:
+K = TypeVar("K")
+
+
+def _remember(known: dict[K, bytes], name: K, piece: bytes) -> bytes:
     if len(known) >= _MEMORY:
         known.clear()
     known[name] = piece

@@ -33,9 +33,9 @@ _NEW = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_m
 
 _MEMORY = 20_000
 _VERSIONS = 4096
-_LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
+LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
-_HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
+HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 """The last two bytes of a varint."""
 
 
@@ -43,7 +43,7 @@ def encode_long(value: int) -> bytes:
     """Encode an Avro long (zigzag varint; Avro 1.12 specification, "Binary Encoding")."""
     if 17179869184 <= value < 2199023255552:  # 1970-07 to 2039-09 in milliseconds: exactly six bytes
         zigzag = value << 1
-        return _LOW[zigzag & 16383] + _LOW[(zigzag >> 14) & 16383] + _HIGH[zigzag >> 28]
+        return LOW[zigzag & 16383] + LOW[(zigzag >> 14) & 16383] + HIGH[zigzag >> 28]
     zigzag = (value << 1) ^ (value >> 63)
     out = bytearray()
     while zigzag > 127:
@@ -53,14 +53,14 @@ def encode_long(value: int) -> bytes:
     return bytes(out)
 
 
-_SHORT = [bytes((n << 1,)) for n in range(64)]
+SHORT = [bytes((n << 1,)) for n in range(64)]
 
 
 def encode_string(value: str) -> bytes:
     """Encode an Avro string."""
     data = value.encode()
     size = len(data)
-    return (_SHORT[size] if size < 64 else encode_long(size)) + data
+    return (SHORT[size] if size < 64 else encode_long(size)) + data
 
 
 def encode_map(values: Mapping[str, str]) -> bytes:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 TEXT_RULES = ("case", "zeros", "separators")
 """What a rule may overlook; "case+zeros" overlooks both."""
 _SEPARATORS = str.maketrans("", "", "-_.:/ {}")
-_AROUND = " \t\r\n\0"
+AROUND = " \t\r\n\0"
+"""What never belongs to an id at its ends."""
 _LONGEST_NUMBER = 256
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]+", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]+", re.ASCII)
@@ -43,7 +44,7 @@ class Rule(NamedTuple):
 
 def trimmed(id_: str) -> str:
     """Return an id without blanks around it and trailing NULs, which never belong to it."""
-    return id_.strip(_AROUND)
+    return id_ if id_.isalnum() else id_.strip(AROUND)
 
 
 def without_zeros(id_: str) -> str:
@@ -173,14 +174,14 @@ class IdRules:
         self.names = tuple(names)
         self._rules = tuple(rule(name) for name in self.names)
         overlooks = frozenset[str]().union(*(r.overlooks for r in self._rules))
-        self._plain = self.names == (AS_IS,)
+        self.plain = self.names == (AS_IS,)
         self._case, self._zeros = "case" in overlooks, "zeros" in overlooks
         self._separators, self._prefix = "separators" in overlooks, "0x" in overlooks
 
     def related(self, answer_id: str, receipt_id: str) -> bool:
         """Tell whether a receipt with one id is about the answer with the other."""
         answer_id, receipt_id = trimmed(answer_id), trimmed(receipt_id)
-        if self._plain:
+        if self.plain:
             return answer_id == receipt_id
         for one in self._rules:
             of_answer = one.of_answer(answer_id)
@@ -195,7 +196,7 @@ class IdRules:
     def answer_keys(self, answer_id: str) -> tuple[str, ...]:
         """Return the keys of all receipts that may be about an answer with this id, each once."""
         answer_id = trimmed(answer_id)
-        if self._plain:
+        if self.plain:
             return (answer_id,)
         return tuple(dict.fromkeys(self._key(text) for one in self._rules for text in one.shown(answer_id)))
 
