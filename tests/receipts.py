@@ -99,7 +99,7 @@ class Cluster:
         self.reports: list[DeliveryReport] = []
         self.orphans: list[OrphanReport] = []
         self.waiting: list[list[ReroutedReceipt]] = [[] for _ in range(partitions)]
-        self.duplicates = 0
+        self.duplicates = self.parked = 0
 
     def _resolver(self, number: int, partitions: int, time: StreamTime | None = None) -> Resolver:
         store: MemoryStore[Slot] = MemoryStore()
@@ -120,6 +120,7 @@ class Cluster:
         self.reports += delta.reports
         self.orphans += delta.orphans
         self.duplicates += delta.duplicates
+        self.parked += delta.waiting
         for key, one in delta.elsewhere:
             home = partition_of(kafka_key(one.provider, key), self.count)
             self.waiting[home].append(ReroutedReceipt._make(one))

@@ -49,7 +49,7 @@ class Delta:
     """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output.
 
     ``at`` has for each report the position, among the events of the step, of the one that decided it. ``elsewhere``
-    has receipts that belong to another partition, with their keys.
+    has receipts that belong to another partition, with their keys; ``waiting`` is how many more wait than before.
     """
 
     reports: list[DeliveryReport] = field(default_factory=list)
@@ -62,6 +62,7 @@ class Delta:
     duplicates: int = 0
     timeouts: int = 0
     misplaced: int = 0
+    waiting: int = 0
 
     def merge(self, later: Delta) -> None:
         """Add what a later step of the same partition changed."""
@@ -77,6 +78,7 @@ class Delta:
         self.duplicates += later.duplicates
         self.timeouts += later.timeouts
         self.misplaced += later.misplaced
+        self.waiting += later.waiting
 
 
 def everywhere(_provider: str, _key: str) -> bool:
@@ -149,7 +151,9 @@ class Resolver:
                 delta.duplicates += 1
                 continue
             if slot.parked:
+                before = len(slot.parked)
                 slot.parked = [parked for parked in slot.parked if not self._decided(slot, parked.receipt, delta)]
+                delta.waiting += len(slot.parked) - before
             self._keep(slot, delta)
 
     def _receipt(self, receipt: ProviderReceipt, until_ms: int, base_ms: int, delta: Delta) -> None:
@@ -166,6 +170,7 @@ class Resolver:
         if slot.full:
             delta.orphans.append(orphan(receipt, CROWDED))
             return
+        delta.waiting += 1
         slot.parked.append(Parked(ProviderReceipt._make(receipt), base_ms + self.rules.keeping.park_ms))
         self._keep(slot, delta)
 
@@ -224,6 +229,7 @@ class Resolver:
             for parked in slot.parked:
                 if parked.until_ms <= now:
                     delta.timeouts += 1
+                    delta.waiting -= 1
                     _decide(parked.receipt, self._uses(slot, parked.receipt), delta)
             slot.parked = [parked for parked in slot.parked if parked.until_ms > now]
             slot.entries = [entry for entry in slot.entries if entry.drop_at_ms > now]
