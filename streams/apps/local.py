@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from confluent_kafka import Consumer, TopicPartition
 
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
@@ -26,10 +24,8 @@ from streams.clickhouse.loader import Limits
 from streams.clickhouse.migrate import migrate
 from streams.clickhouse.remote import RemoteDatabase
 from streams.kafka import topic_admin
-from streams.kafka.client import KafkaUnavailable, consumer_options
+from streams.kafka.client import KafkaUnavailable
 from streams.kafka.embedded import EmbeddedBroker
-from streams.runtime.reading import INPUT_TOPICS
-from streams.runtime.resolve import RESOLVE_TOPICS
 from streams.runtime.stats import Stats
 from streams.runtime.worker import CorrelateWorker, ResolveWorker
 from streams.settings import Settings
@@ -37,7 +33,6 @@ from streams.settings import Settings
 PARTITIONS = 4
 LOADER = "load"
 RESOLVER = "resolve"
-_ASK_S = 10.0
 
 
 LOCK = "lock"
@@ -78,6 +73,13 @@ class Figures:
     load: Loaded
     resolve: Stats = field(default_factory=Stats)
 
+    def joined(self, events: int, receipts: int) -> bool:
+        """Tell whether `receipts` with the provider's id only, `events` besides, and all they gave are processed."""
+        ours, theirs = self.correlate, self.resolve
+        return (
+            ours.processed >= events + theirs.reports and theirs.processed >= receipts + ours.indexed + theirs.rerouted
+        )
+
     @property
     def revisions_loaded(self) -> int:
         """Statuses that are in the tables."""
@@ -97,7 +99,6 @@ class LocalSystem:
         self._partitions = partitions
         self._workers = workers
         self._children: list[Child] = []
-        self._lags: list[Lag] = []
         self.settings = settings
 
     @property
@@ -120,11 +121,6 @@ class LocalSystem:
         try:
             self._broker.start()
             self.settings = self._own_settings()
-            own = self.settings
-            self._lags = [
-                Lag(own.topic_prefix, own.correlate.group, INPUT_TOPICS, self.client_options),
-                Lag(own.topic_prefix, own.resolve.group, RESOLVE_TOPICS, self.client_options),
-            ]
             made = topic_admin.create(self.client_options, partitions=self._partitions, replication=1)
             failed = [f"{one.topic}: {one.detail}" for one in made if one.outcome == "failed"]
             if failed:
@@ -172,10 +168,6 @@ class LocalSystem:
         stats = [one for name, one in told.items() if name not in (LOADER, RESOLVER)]
         return Figures(_sum(stats), told.get(LOADER, Loaded()), told.get(RESOLVER, Stats()))
 
-    def behind(self) -> int:
-        """Count the events on Kafka that correlate and resolve have not processed, their commits included."""
-        return sum(lag.records() for lag in self._lags)
-
     def database(self) -> RemoteDatabase | None:
         """Return the tables, for reading, while the loader holds them; None: it does not yet."""
         return RemoteDatabase.find(self.database_folder)
@@ -197,35 +189,7 @@ class LocalSystem:
         finally:
             for child in self._children:  # only where stopping was itself interrupted
                 child.process.kill()
-            for lag in self._lags:
-                lag.close()
             self._broker.stop()
-
-
-class Lag:
-    """How far a group is behind the ends of its inputs."""
-
-    def __init__(self, prefix: str, group: str, topics: Iterable[str], kafka: Mapping[str, str]) -> None:
-        """Prepare a client with these options; it joins no group, it only asks."""
-        self._consumer = Consumer(consumer_options(kafka, group_id=prefix + group))
-        self._topics = [prefix + topic for topic in topics]
-        self._places: list[TopicPartition] = []
-
-    def records(self) -> int:
-        """Count the records after the committed offsets."""
-        if not self._places:
-            known = self._consumer.list_topics(timeout=_ASK_S).topics
-            self._places = [
-                TopicPartition(topic, number) for topic in self._topics for number in known[topic].partitions
-            ]
-        return sum(
-            max(0, self._consumer.get_watermark_offsets(place, timeout=_ASK_S)[1] - max(place.offset, 0))
-            for place in self._consumer.committed(self._places, timeout=_ASK_S)
-        )
-
-    def close(self) -> None:
-        """Let go of the client."""
-        self._consumer.close()
 
 
 def _sum(stats: list[Stats]) -> Stats:

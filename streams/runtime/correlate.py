@@ -10,7 +10,7 @@ from streams.correlator.streamtime import StreamTime
 from streams.correlator.timeouts import Rules
 from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX
 from streams.runtime.output import CHANGELOG, Output
-from streams.runtime.processor import Kind, Processor, Source
+from streams.runtime.processor import Kind, Processor, Source, Work
 from streams.runtime.reading import INPUT_TOPICS
 from streams.runtime.stats import Stats
 from streams.settings import Settings
@@ -51,5 +51,6 @@ def correlate_processor(settings: Settings, rules: Rules | None = None) -> Proce
     )
 
 
-def _count(stats: Stats, delta: Delta) -> None:
-    stats.revisions += len(delta.revisions)
+def _count(stats: Stats, work: Work) -> None:
+    stats.revisions += len(work.delta.revisions)
+    stats.indexed += work.indexed

@@ -83,7 +83,9 @@ class Output(BatchOutput):
             self._produce(self._prefix + ORPHAN_REPORT, self._orphans.encode(orphan), orphan.message_id)
         if self._index is not None and work.events:
             topic = self._prefix + RECEIPT_INDEX
-            for key, value in self._index.records(work.events, delta.revisions, work.partition.store):
+            records = self._index.records(work.events, delta.revisions, work.partition.store)
+            work.indexed = len(records)
+            for key, value in records:
                 try:
                     produce(topic, value, key)
                 except BufferError:

@@ -97,13 +97,18 @@ class Source(NamedTuple):
     make: Callable[[Any], Any] | None = None
 
 
-class Work(NamedTuple):
-    """What a batch made of one partition: ``events`` went in, ``delta`` and the dead letters come out."""
+@dataclass(slots=True)
+class Work:
+    """What a batch made of one partition: ``events`` went in, ``delta`` and the dead letters come out.
+
+    ``indexed`` is how many records of the receipt index it gave, once they are written.
+    """
 
     partition: Any
     events: list[Any]
     delta: Any
     dead: list[Any]
+    indexed: int = 0
 
 
 MakeCore = Callable[[Any, StreamTime, int, int], Core]
@@ -114,7 +119,7 @@ MakeCore = Callable[[Any, StreamTime, int, int], Core]
 class Processor:
     """``joined``: topics that need the inputs' number of partitions; ``others``: topics that must be there besides.
 
-    ``count`` adds to the counters what only this processor's deltas have.
+    ``count`` adds to the counters what only this processor has.
     """
 
     name: str
@@ -126,4 +131,4 @@ class Processor:
     kind: Kind[Any]
     core: MakeCore
     output: Callable[[Registry | None, str], Any]
-    count: Callable[[Stats, Any], None]
+    count: Callable[[Stats, Work], None]

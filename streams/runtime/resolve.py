@@ -82,7 +82,8 @@ def resolve_processor(settings: Settings) -> Processor:
     )
 
 
-def _count(stats: Stats, delta: Delta) -> None:
+def _count(stats: Stats, work: Work) -> None:
+    delta: Delta = work.delta
     stats.reports += len(delta.reports)
     stats.rerouted += len(delta.elsewhere)
     stats.misplaced += delta.misplaced

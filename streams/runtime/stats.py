@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the worker started."""
+    """Counters since the worker started. `records` were read; all others count what is committed."""
 
     records: int = 0
+    processed: int = 0
     revisions: int = 0
+    indexed: int = 0
     reports: int = 0
     rerouted: int = 0
     misplaced: int = 0

@@ -198,7 +198,8 @@ class Worker:
 
     def _count(self, work: Work) -> None:
         stats, delta = self.stats, work.delta
-        self._processor.count(stats, delta)
+        self._processor.count(stats, work)
+        stats.processed += delta.events + len(work.dead)
         stats.timeouts += delta.timeouts
         stats.duplicates += delta.duplicates
         stats.orphans += len(delta.orphans)
