@@ -84,7 +84,7 @@ class Rounds:
 
 def _measure(compiled: Path | None, module: str, *arguments: object) -> dict[str, Any]:
     """Run a module in a process of its own; the last line that it prints is its result as JSON."""
-    # -P: without the current folder on the path, so that the compiled package is found before the one in the repository.
+    # -P: without the current folder on the path, so that the compiled package is found before the repository.
     command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
     path = os.pathsep.join([*(str(folder) for folder in (compiled,) if folder), str(_ROOT)])
     environment = os.environ | {"PYTHONPATH": path}

@@ -75,6 +75,32 @@ class DeliveryReport(NamedTuple):
     text: str
 
 
+class ProviderReceipt(NamedTuple):
+    """A delivery report that knows only the provider's id of the message."""
+
+    provider: str
+    provider_message_id: str
+    attempt: int | None
+    part: int | None
+    received_at_ms: int
+    done_at_ms: int | None
+    code: str
+    err: str
+    text: str
+
+
+class ReceiptIndex(NamedTuple):
+    """Which message a provider's id means, by an answer that brought it (as written there)."""
+
+    provider: str
+    provider_message_id: str
+    account: str
+    message_id: str
+    attempt: int
+    part: int | None
+    responded_at_ms: int
+
+
 class MessageStatus(NamedTuple):
     """One revision of a message; the highest ``version`` is the latest."""
 
@@ -148,3 +174,6 @@ class DeadLetter(NamedTuple):
 
 
 Event = Submit | SubmitResponse | DeliveryReport
+
+ResolveEvent = ProviderReceipt | ReceiptIndex
+InputEvent = Event | ResolveEvent

@@ -17,6 +17,8 @@ from typing import Any
 from streams.catalog import Catalog, CatalogError, default_catalog
 from streams.catalog.custom import customised, relative_to
 from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
+from streams.resolver.ids import UnknownRuleError, rule
+from streams.resolver.rules import REPORTS_BY, IdPolicy, ResolveKeeping, ResolveRules
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -46,6 +48,27 @@ class CorrelateSettings:
     batch_events: int = 20_000
     hot_messages: int = 300_000
     dead_letter_share: float = 0.2
+
+
+@dataclass(frozen=True)
+class ResolveSettings:
+    """How a resolve worker runs, and how long it keeps what."""
+
+    group: str = "sms-resolve"
+    instance: str = ""
+    state_dir: str = ""
+    commit_interval_ms: int = 1_000
+    batch_events: int = 20_000
+    hot_ids: int = 300_000
+    dead_letter_share: float = 0.2
+    park_ms: int = ResolveKeeping().park_ms
+    keep_index_ms: int = ResolveKeeping().index_ms
+    early_ms: int = ResolveKeeping().early_ms
+
+    @property
+    def hot_messages(self) -> int:
+        """How many pieces of state stay in memory, by the name that all workers share."""
+        return self.hot_ids
 
 
 @dataclass(frozen=True)
@@ -79,16 +102,25 @@ class Settings:
     schema_registry: Mapping[str, str] = field(default_factory=dict, repr=False)
     topic_prefix: str = ""
     correlate: CorrelateSettings = field(default_factory=CorrelateSettings)
+    resolve: ResolveSettings = field(default_factory=ResolveSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     keeping: Keeping = field(default_factory=Keeping)
     catalog: Catalog = field(default_factory=default_catalog, repr=False)
+    default_ids: IdPolicy = field(default_factory=IdPolicy)
+    ids: Mapping[str, IdPolicy] = field(default_factory=dict)
 
     def rules(self) -> Rules:
         """Return what the status of a message depends on."""
         return Rules(self.catalog, self.default_policy, self.policies, self.keeping)
+
+    def resolve_rules(self) -> ResolveRules:
+        """Return what finding the message of a provider's id depends on."""
+        own = self.resolve
+        keeping = ResolveKeeping(own.park_ms, own.keep_index_ms, own.early_ms)
+        return ResolveRules(self.default_ids, self.ids, keeping)
 
 
 _POLICY_KEYS = {
@@ -99,8 +131,9 @@ _POLICY_KEYS = {
     "receipt_parts": "receipt_parts",
 }
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
+_ID_KEYS = ("id_rules", "id_window", "reports_by")
 _SECTIONS = (
-    *("kafka", "schema_registry", "topics", "correlate", "load", "clickhouse"),
+    *("kafka", "schema_registry", "topics", "correlate", "resolve", "load", "clickhouse"),
     *("defaults", "providers", "catalog"),
 )
 
@@ -127,7 +160,10 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         raise SettingsError(str(error)) from error
     defaults = dict(sections.get("defaults", {}))
     keeping = {_KEEPING_KEYS[k]: duration_ms(defaults.pop(k), k) for k in list(defaults) if k in _KEEPING_KEYS}
+    default_ids = _id_policy(IdPolicy(), _taken(defaults, _ID_KEYS), "defaults")
     default = _policy(Policy(), defaults, "defaults", catalog)
+    providers = {name: _provider(name, values) for name, values in sections.get("providers", {}).items()}
+    ids = {name: _taken(values, _ID_KEYS) for name, values in providers.items()}
     topics = dict(sections.get("topics", {}))
     _check_names("setting in [topics]", topics, ("prefix",))
     return Settings(
@@ -135,16 +171,27 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         schema_registry=_options(sections.get("schema_registry", {}), "schema_registry"),
         topic_prefix=str(topics.get("prefix", "")),
         correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
+        resolve=_section(ResolveSettings(), sections.get("resolve", {}), "resolve"),
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
         default_policy=default,
-        policies={
-            name: _policy(default, values, f"providers.{name}", catalog)
-            for name, values in sections.get("providers", {}).items()
-        },
+        policies={name: _policy(default, values, f"providers.{name}", catalog) for name, values in providers.items()},
         keeping=replace_keeping(keeping),
         catalog=catalog,
+        default_ids=default_ids,
+        ids={name: _id_policy(default_ids, values, f"providers.{name}") for name, values in ids.items()},
     )
+
+
+def _provider(name: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"[providers.{name}] must be a section")
+    return dict(values)
+
+
+def _taken(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Take some settings out of a section."""
+    return {name: values.pop(name) for name in names if name in values}
 
 
 def replace_keeping(values: Mapping[str, int]) -> Keeping:
@@ -201,6 +248,34 @@ def _policy(base: Policy, values: Mapping[str, Any], section: str, catalog: Cata
         else:
             raise SettingsError(f"{name}: {key} is the same for all providers, put it into [defaults]")
     return base._replace(**changes)
+
+
+def _id_policy(base: IdPolicy, values: Mapping[str, Any], section: str) -> IdPolicy:
+    changes: dict[str, Any] = {}
+    if "id_rules" in values:
+        changes["id_rules"] = _rule_names(values["id_rules"], f"{section}.id_rules")
+    if "id_window" in values:
+        changes["id_window_ms"] = duration_ms(values["id_window"], f"{section}.id_window")
+    if "reports_by" in values:
+        if values["reports_by"] not in REPORTS_BY:
+            raise SettingsError(
+                f"{section}.reports_by = {values['reports_by']!r} must be one of {', '.join(REPORTS_BY)}"
+            )
+        changes["reports_by"] = values["reports_by"]
+    return base._replace(**changes)
+
+
+def _rule_names(given: Any, name: str) -> tuple[str, ...]:
+    """Read the names of id rules: a list, or one text with commas (as the environment has it)."""
+    names = [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+    if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
+        raise SettingsError(f'{name} = {given!r} must be a list of rules, such as ["hex_to_decimal"]')
+    for one in names:
+        try:
+            rule(one)
+        except UnknownRuleError as error:
+            raise SettingsError(f"{name}: {error}") from error
+    return tuple(names)
 
 
 def _options(values: Mapping[str, Any], section: str) -> dict[str, str]:

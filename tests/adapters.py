@@ -77,7 +77,7 @@ class Run:
     def crash(self) -> None:
         old = self.correlator
         assert isinstance(old.store, MemoryStore)
-        store = MemoryStore()
+        store: MemoryStore[Message] = MemoryStore()
         for message in old.store.messages.values():
             again = Message.unpack(message.pack())
             store.put(again)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 
@@ -29,12 +30,14 @@ from streams.clickhouse.backend import Params
 from streams.clickhouse.remote import RemoteDatabase
 from streams.clock import now_ms
 from streams.codec.avro import Encoder
-from streams.events import DELIVERY_REPORT, SUBMIT, DeliveryReport
+from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, DeliveryReport
 from streams.kafka.client import producer_options
 from streams.settings import Settings
 from streams.simulator import Traffic, TrafficConfig
 
 MARK = ".sms-streams-demo"
+BY_OWN_ID = "cumulus"
+"""The provider whose reports know only its own ids."""
 _BACKLOG_MS = 72 * 3_600_000
 _LIVE_RATE = 60.0  # messages a second
 _STRAY_REPORTS, _BROKEN_RECORDS = 12, 3
@@ -72,7 +75,7 @@ class Demo:
         self._settings, self._folder, self._stop, self._out, self._size = settings, folder, stop, out, size
         self._steps = Steps(_TITLES)
         self._progress = Progress(out, self._steps.picture, self._steps.line)
-        self._sent = 0
+        self._events = self._receipts = 0
         self._tables: RemoteDatabase | None = None
         self._next_count = 0.0
 
@@ -115,16 +118,16 @@ class Demo:
         """What senders, gateways and carriers wrote to Kafka in the last three days."""
         step = self._begin()
         step.total = self._size.messages * 3.55  # records; about
-        self._sent += _send_odd_records(system.client_options, start_ms)
+        self._events += _send_odd_records(system.client_options, start_ms)
         rate = self._size.messages / (_BACKLOG_MS / 1_000)
-        config = TrafficConfig(start_ms=start_ms, messages=self._size.messages, messages_per_s=rate)
+        config = _traffic(start_ms, self._size.messages, rate)
         self._send(system, step, config, Pace(), start_ms + _BACKLOG_MS, lambda: None)
 
     def _live(self, system: LocalSystem, start_ms: int) -> None:
         step = self._begin()
         messages = max(1, round(self._size.live_ms / 1_000 * _LIVE_RATE))
         step.total = messages * 2.5
-        config = TrafficConfig(start_ms=start_ms, messages=messages, messages_per_s=_LIVE_RATE)
+        config = _traffic(start_ms, messages, _LIVE_RATE)
         self._send(system, step, config, Pace(speed=1), start_ms + self._size.live_ms, lambda: self._count(system))
         sent = step.detail
         self._catch_up(system, step)
@@ -154,7 +157,9 @@ class Demo:
             stop=self._stop.is_set,
             on_progress=told,
         )
-        self._sent += totals.events - totals.failed
+        receipts = totals.by_topic[PROVIDER_RECEIPT]
+        self._receipts += receipts
+        self._events += totals.events - totals.failed - receipts
         self._show()
 
     def _catch_up(self, system: LocalSystem, step: Step) -> None:
@@ -162,7 +167,7 @@ class Demo:
         if self._tables is None:
             system.start_workers()
         deadline = time.monotonic() + _PATIENCE_S
-        step.total = self._sent
+        step.total = self._events + self._receipts
         while not self._caught_up(system, step):
             if time.monotonic() > deadline:
                 self._out.print(f"[yellow]going on after {_PATIENCE_S:.0f} s, though not everything is loaded[/]")
@@ -172,10 +177,10 @@ class Demo:
 
     def _caught_up(self, system: LocalSystem, step: Step) -> bool:
         figures = system.figures()
-        step.done = min(figures.correlate.records, self._sent)
+        step.done = min(figures.correlate.records, step.total)
         step.detail = _told(figures)
         self._count(system)
-        done = figures.correlate.records >= self._sent and system.behind() == 0
+        done = figures.joined(self._events, self._receipts)
         return done and figures.revisions_loaded >= figures.correlate.revisions and figures.load.caught_up
 
     def _count(self, system: LocalSystem) -> None:
@@ -198,6 +203,13 @@ class Demo:
         verified = verify(tables, system.settings.rules())
         step.detail = f"{verified.equal:,} of {verified.messages - verified.waiting:,} equal"
         return report, verified
+
+
+def _traffic(start_ms: int, messages: int, per_s: float) -> TrafficConfig:
+    """Return the usual traffic, but for one provider, whose reports know only its own ids."""
+    config = TrafficConfig(start_ms=start_ms, messages=messages, messages_per_s=per_s)
+    providers = [replace(one, reports_by="provider_id") if one.name == BY_OWN_ID else one for one in config.providers]
+    return replace(config, providers=providers)
 
 
 def _told(figures: Figures) -> str:

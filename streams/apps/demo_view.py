@@ -145,6 +145,7 @@ def _odd(report: Report) -> Text:
         f"{flags['several_parts']:,} messages of several parts, {flags['several_attempts']:,} with several attempts",
         f"{flags['late']:,} late, {flags['conflict']:,} with contradicting reports, {flags['unknown_code']:,} with a "
         "code that nobody knows",
+        f"{left['receipts']:,} reports came with the provider's id only, and resolve looked for their messages",
         f"{left['orphans']:,} reports that found no message, in sms.orphans; {left['dead_letters']:,} records that "
         "could not be read, in sms.dead_letters",
     ]

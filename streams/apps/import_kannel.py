@@ -24,11 +24,12 @@ from streams.events import (
     SUBMIT,
     SUBMIT_RESPONSE,
     DeliveryReport,
+    ProviderReceipt,
     Submit,
     SubmitResponse,
 )
 from streams.importers.kannel import KannelImport
-from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
+from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.summary import Summary
 
 Sink = Callable[[Sequence[ImportedEvent]], None]

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streams.apps.import_kannel import topic_of
 from streams.codec.avro import Encoder
 from streams.codec.schemas import Registry
-from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE
-from streams.importers.kannel_options import ImportedEvent, ProviderReceipt
+from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE, ProviderReceipt
+from streams.importers.kannel_options import ImportedEvent
 from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
 
 _TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT, PROVIDER_RECEIPT)

@@ -35,7 +35,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.clickhouse.backend import Database, DatabaseDown, DatabaseError
 from streams.clickhouse.loader import Lane, Limits, Plan, planned, write
 from streams.clickhouse.migrate import pending
-from streams.clickhouse.tables import EVENT_TIMES, LOADED_TOPICS
+from streams.clickhouse.tables import LOADED_TOPICS, OTHERS_DEAD_LETTER
 from streams.codec.avro import Decoder
 from streams.codec.schemas import Registry
 from streams.kafka.client import consumer_options, describe_error
@@ -217,7 +217,8 @@ class LoadWorker:
             self.progress.rows[table] = self.progress.rows.get(table, 0) + rows
         if written.bad:
             self.progress.bad[lane.topic] = self.progress.bad.get(lane.topic, 0) + len(written.bad)
-            kept = "correlate dead-letters them" if decoder.topic in EVENT_TIMES else "kept in sms.dead_letters"
+            worker = OTHERS_DEAD_LETTER.get(decoder.topic)
+            kept = f"{worker} dead-letters them" if worker else "kept in sms.dead_letters"
             log.warning(
                 "%s: %d records cannot be decoded (%s); first: %s", token, len(written.bad), kept, written.bad[0].detail
             )

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from confluent_kafka import Consumer, TopicPartition
 
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
@@ -27,16 +25,15 @@ from streams.clickhouse.loader import Limits
 from streams.clickhouse.migrate import migrate
 from streams.clickhouse.remote import RemoteDatabase
 from streams.kafka import topic_admin
-from streams.kafka.client import KafkaUnavailable, consumer_options
+from streams.kafka.client import KafkaUnavailable
 from streams.kafka.embedded import EmbeddedBroker
-from streams.runtime.reading import INPUT_TOPICS
 from streams.runtime.stats import Stats
-from streams.runtime.worker import CorrelateWorker
+from streams.runtime.worker import CorrelateWorker, ResolveWorker
 from streams.settings import Settings
 
 PARTITIONS = 4
 LOADER = "load"
-_ASK_S = 10.0
+RESOLVER = "resolve"
 
 
 LOCK = "lock"
@@ -75,6 +72,14 @@ class Figures:
 
     correlate: Stats
     load: Loaded
+    resolve: Stats = field(default_factory=Stats)
+
+    def joined(self, events: int, receipts: int) -> bool:
+        """Tell whether `receipts` with the provider's id only, `events` besides, and all they gave are processed."""
+        ours, theirs = self.correlate, self.resolve
+        return (
+            ours.processed >= events + theirs.reports and theirs.processed >= receipts + ours.indexed + theirs.rerouted
+        )
 
     @property
     def revisions_loaded(self) -> int:
@@ -95,7 +100,6 @@ class LocalSystem:
         self._partitions = partitions
         self._workers = workers
         self._children: list[Child] = []
-        self._lag: Lag | None = None
         self.settings = settings
 
     @property
@@ -118,7 +122,6 @@ class LocalSystem:
         try:
             self._broker.start()
             self.settings = self._own_settings()
-            self._lag = Lag(self.settings, self.client_options)
             made = topic_admin.create(self.client_options, partitions=self._partitions, replication=1)
             failed = [f"{one.topic}: {one.detail}" for one in made if one.outcome == "failed"]
             if failed:
@@ -136,18 +139,22 @@ class LocalSystem:
 
     def _own_settings(self) -> Settings:
         """Return the settings with what is embedded in place of any cluster that the configuration names."""
-        correlate = replace(self._given.correlate, instance="local", state_dir=str(self.folder / "state"))
+        state = str(self.folder / "state")
+        correlate = replace(self._given.correlate, instance="local", state_dir=state)
+        resolve = replace(self._given.resolve, instance="local", state_dir=state)
         return replace(
             self._given,
             kafka={"bootstrap.servers": self._broker.bootstrap},
             schema_registry={},
             topic_prefix="",
             correlate=correlate,
+            resolve=resolve,
         )
 
     def start_workers(self) -> None:
         """Start the processors, each in a process of its own."""
         self._children.append(Child.start(LOADER, _load, self.settings, self.folder))
+        self._children.append(Child.start(RESOLVER, _resolve, self.settings, self.folder))
         for number in range(self._workers):
             own = replace(self.settings, correlate=replace(self.settings.correlate, instance=f"local-{number}"))
             self._children.append(Child.start(f"correlate-{number}", _correlate, own, self.folder))
@@ -158,20 +165,16 @@ class LocalSystem:
             child.listen()
         if self._children and not self._broker.running:
             raise KafkaUnavailable(f"the embedded broker has stopped (its log is {self._broker.log_path})")
-        told = [child.figures for child in self._children if child.figures is not None]
-        stats = [one for one in told if isinstance(one, Stats)]
-        return Figures(_sum(stats), next((one for one in told if isinstance(one, Loaded)), Loaded()))
-
-    def behind(self) -> int:
-        """Count the events on Kafka that correlate has not processed, its commit included."""
-        return self._lag.records() if self._lag is not None else 0
+        told = {child.name: child.figures for child in self._children if child.figures is not None}
+        stats = [one for name, one in told.items() if name not in (LOADER, RESOLVER)]
+        return Figures(_sum(stats), told.get(LOADER, Loaded()), told.get(RESOLVER, Stats()))
 
     def database(self) -> RemoteDatabase | None:
         """Return the tables, for reading, while the loader holds them; None: it does not yet."""
         return RemoteDatabase.find(self.database_folder)
 
     def stop_workers(self) -> None:
-        """Let the workers finish what they have begun, correlate first: the loader takes its last statuses."""
+        """Let the workers finish what they have begun, the joining ones first: the loader takes their last records."""
         for ours in (False, True):
             some = [child for child in self._children if (child.name == LOADER) is ours]
             for child in some:
@@ -187,36 +190,7 @@ class LocalSystem:
         finally:
             for child in self._children:  # only where stopping was itself interrupted
                 child.process.kill()
-            if self._lag is not None:
-                self._lag.close()
             self._broker.stop()
-
-
-class Lag:
-    """How far the correlate group is behind the ends of its inputs."""
-
-    def __init__(self, settings: Settings, kafka: Mapping[str, str]) -> None:
-        """Prepare a client with these options; it joins no group, it only asks."""
-        group = settings.topic_prefix + settings.correlate.group
-        self._consumer = Consumer(consumer_options(kafka, group_id=group))
-        self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
-        self._places: list[TopicPartition] = []
-
-    def records(self) -> int:
-        """Count the records after the committed offsets."""
-        if not self._places:
-            known = self._consumer.list_topics(timeout=_ASK_S).topics
-            self._places = [
-                TopicPartition(topic, number) for topic in self._topics for number in known[topic].partitions
-            ]
-        return sum(
-            max(0, self._consumer.get_watermark_offsets(place, timeout=_ASK_S)[1] - max(place.offset, 0))
-            for place in self._consumer.committed(self._places, timeout=_ASK_S)
-        )
-
-    def close(self) -> None:
-        """Let go of the client."""
-        self._consumer.close()
 
 
 def _sum(stats: list[Stats]) -> Stats:
@@ -233,8 +207,15 @@ def _sum(stats: list[Stats]) -> Stats:
 
 
 def _correlate(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
-    with instance_folder(settings) as (name, state):
+    with instance_folder(settings.correlate) as (name, state):
         worker = CorrelateWorker(settings, state, name, None, static_member=True)
+        teller.watch(lambda: replace(worker.stats))
+        worker.run(stop)
+
+
+def _resolve(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
+    with instance_folder(settings.resolve, "resolve") as (name, state):
+        worker = ResolveWorker(settings, state, name, None, static_member=True)
         teller.watch(lambda: replace(worker.stats))
         worker.run(stop)
 

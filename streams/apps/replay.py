@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from streams.apps.replay_files import Read, digest, read_file
+from streams.apps.replay_join import Join, Joined
 from streams.apps.replay_journal import AsOf, File, InterruptedReplayError, Journal
 from streams.clickhouse.backend import Database
-from streams.clickhouse.rows import load_rows
+from streams.clickhouse.rows import PlacedEvent, load_rows
 from streams.clickhouse.stored import stored_events
 from streams.codec.checks import TIME_FIELD
 from streams.codec.ndjson import BadLineError
-from streams.correlator.step import Correlator, Delta
-from streams.correlator.streamtime import INPUTS, StreamTime
 from streams.correlator.verdict import message_status
-from streams.events import DeadLetter, Event, MessageStatus, OrphanReport
-from streams.runtime.store import DiskStore
+from streams.events import DELIVERY_REPORT, DeadLetter, DeliveryReport, MessageStatus
 from streams.settings import Settings
 
 REPLAY_PARTITION = -1
@@ -43,6 +41,8 @@ class Summary:
     duplicates: int = 0
     orphans: int = 0
     timeouts: int = 0
+    resolved: int = 0
+    waiting: int = 0
     stream_time_ms: int = 0
 
 
@@ -54,14 +54,9 @@ class Replay:
         self._db = db
         self._say = say
         self._journal = Journal(folder)
-        self._store = DiskStore(folder / "replay-state", settings.correlate.hot_messages, keep=True)
-        self._time = StreamTime()
-        self._correlator = Correlator(settings.rules(), self._store, self._time)
+        self._join = Join(settings, folder)
         self.summary = Summary()
-        note = self._store.checkpoint
-        if note is not None and note[0] == self._journal.next_offset:
-            self._time.now_ms, self._time.newest = note[1], note[2]
-        elif self._journal.done():
+        if not self._join.recall(self._journal.next_offset) and self._journal.done():
             self._rebuild()
         self._newest_ms = 0
 
@@ -69,34 +64,32 @@ class Replay:
         """The local state did not survive: bring it back from the raw events in the database."""
         self._say("the state of earlier replays is brought back from the raw events")
         moves = list(self._journal.content.moves)
-        offset = 0
         for batch in _batches(stored_events(self._db, REPLAY_PARTITION, self._journal.next_offset)):
             start = 0
-            while moves and moves[0].offset < offset + len(batch):
-                move = moves.pop(0)
-                self._correlator.step(batch[start : move.offset - offset])
-                self._correlator.advance_to(move.as_of_ms)
-                start = move.offset - offset
-            self._correlator.step(batch[start:])
-            offset += len(batch)
-            self._store.spill()
+            for place, (offset, _) in enumerate(batch):
+                while moves and moves[0].offset <= offset:
+                    self._join.step([event for _, event in batch[start:place]])
+                    self._join.advance_to(moves.pop(0).as_of_ms)
+                    start = place
+            self._join.step([event for _, event in batch[start:]])
         for move in moves:
-            self._correlator.advance_to(move.as_of_ms)
+            self._join.advance_to(move.as_of_ms)
 
     def run(self, paths: list[Path], as_of_ms: int | None) -> Summary:
         """Replay files, in the order given, then move stream time to `as_of_ms` (else the newest event's time)."""
         self._check_interrupted(paths)
         for path in paths:
             self._file(path)
-        for source in range(INPUTS):
-            self._time.ended(source, True)
+        self._join.ended(True)
         target = self._newest_ms if as_of_ms is None else as_of_ms
-        if target > self._time.now_ms:
+        if target > self._join.stream_time_ms:
             offset = self._journal.next_offset
-            self._load(f"as-of-{offset}-{target}", self._correlator.advance_to(target), [], [], [])
-            self._journal.content.moves.append(AsOf(as_of_ms=target, offset=offset))
+            joined = self._join.advance_to(target)
+            self._load(f"as-of-{offset}-{target}", joined, _placed(joined.reports, offset), [])
+            self._journal.content.moves.append(AsOf(as_of_ms=target, offset=offset, events=len(joined.reports)))
         self._finish()
-        self.summary.stream_time_ms = self._time.now_ms
+        self.summary.stream_time_ms = self._join.stream_time_ms
+        self.summary.waiting = self._join.waiting
         return self.summary
 
     def _check_interrupted(self, paths: list[Path]) -> None:
@@ -121,8 +114,7 @@ class Replay:
         file = File(path=str(path), sha256=sha256, size=path.stat().st_size, first_offset=self._journal.next_offset)
         self._journal.content.files.append(file)
         self._journal.write()
-        for source in range(INPUTS):
-            self._time.ended(source, False)
+        self._join.ended(False)
         reads = read_file(path, begun.size, begun.lines) if begun else read_file(path)
         file.lines = begun.lines if begun else 0
         for number, batch in enumerate(_batches(reads)):
@@ -140,9 +132,8 @@ class Replay:
         return None
 
     def _batch(self, path: Path, file: File, token: str, batch: list[Read]) -> None:
-        events: list[tuple[str, int, int, int, Event]] = []
+        events: list[PlacedEvent] = []
         dead: list[DeadLetter] = []
-        orphans: list[OrphanReport] = []
         for read in batch:
             file.lines = read.number
             if isinstance(read.parsed, BadLineError):
@@ -151,15 +142,14 @@ class Replay:
             topic, event, ignored = read.parsed
             self.summary.ignored_fields.update(ignored)
             self.summary.events[topic] += 1
-            if isinstance(event, OrphanReport):
-                orphans.append(event)
-                continue
             when: int = getattr(event, TIME_FIELD[topic])
             self._newest_ms = max(self._newest_ms, when)
             events.append((topic, REPLAY_PARTITION, file.first_offset + file.events, when, event))
             file.events += 1
-        delta = self._correlator.step([event for *_, event in events])
-        self._load(token, delta, events, orphans, dead)
+        joined = self._join.step([event for *_, event in events])
+        events += _placed(joined.reports, file.first_offset + file.events)
+        file.events += len(joined.reports)
+        self._load(token, joined, events, dead)
 
     def _bad(self, path: Path, read: Read, error: BadLineError) -> DeadLetter:
         self.summary.bad[error.reason] += 1
@@ -167,23 +157,17 @@ class Replay:
             self.summary.shown.append(f"{path}:{read.number}: {error.detail}")
         return DeadLetter("", -1, read.number, 0, None, read.raw, error.reason, error.detail, f"replay {path}")
 
-    def _load(
-        self,
-        token: str,
-        delta: Delta,
-        events: list[tuple[str, int, int, int, Event]],
-        orphans: list[OrphanReport],
-        dead: list[DeadLetter],
-    ) -> None:
+    def _load(self, token: str, joined: Joined, events: list[PlacedEvent], dead: list[DeadLetter]) -> None:
+        delta = joined.delta
         statuses: list[MessageStatus] = [message_status(m.campaign, m.created_at_ms, v) for m, v in delta.revisions]
         said = [_said_ms(row, at) for row, at in zip(statuses, delta.said_ms, strict=True)]
-        all_orphans = [*delta.orphans, *orphans]
-        load_rows(self._db, f"replay-{token}", statuses, events, all_orphans, dead, timestamp_ms=said)
+        orphans = [*delta.orphans, *joined.orphans]
+        load_rows(self._db, f"replay-{token}", statuses, events, orphans, dead, timestamp_ms=said)
         self.summary.revisions += len(statuses)
         self.summary.duplicates += delta.duplicates
         self.summary.timeouts += delta.timeouts
-        self.summary.orphans += len(delta.orphans) + len(orphans)
-        self._store.spill()
+        self.summary.orphans += len(orphans)
+        self.summary.resolved += len(joined.reports)
 
     def _finish(self) -> None:
         self._journal.write()
@@ -191,8 +175,15 @@ class Replay:
     def close(self) -> None:
         """Leave a checkpoint for the next replay."""
         whole = self._journal.interrupted() is None
-        note: Any = [self._journal.next_offset, self._time.now_ms, self._time.newest]
-        self._store.close(note if whole else None)
+        self._join.close(self._journal.next_offset if whole else None)
+
+
+def _placed(reports: list[DeliveryReport], offset: int) -> list[PlacedEvent]:
+    """Give the reports that receipts became their places among the events."""
+    return [
+        (DELIVERY_REPORT, REPLAY_PARTITION, offset + number, report.received_at_ms, report)
+        for number, report in enumerate(reports)
+    ]
 
 
 def _said_ms(row: MessageStatus, stream_time_ms: int) -> int:

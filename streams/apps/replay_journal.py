@@ -21,10 +21,11 @@ class File(msgspec.Struct, kw_only=True):
 
 
 class AsOf(msgspec.Struct, kw_only=True):
-    """Stream time was moved: when the events before `offset` had been read."""
+    """Stream time was moved when the events before `offset` had been read; that gave ``events`` more, from there."""
 
     as_of_ms: int
     offset: int
+    events: int = 0
 
 
 class Content(msgspec.Struct):
@@ -50,7 +51,8 @@ class Journal:
     @property
     def next_offset(self) -> int:
         """Where the next file's events begin."""
-        return max((f.first_offset + f.events for f in self.content.files if f.state == "done"), default=0)
+        files = [f.first_offset + f.events for f in self.content.files if f.state == "done"]
+        return max([0, *files, *(move.offset + move.events for move in self.content.moves)])
 
     def interrupted(self) -> File | None:
         """Return the file whose replay was cut off, if any."""

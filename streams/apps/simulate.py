@@ -13,11 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.codec.avro import Encoder
 from streams.codec.schemas import Registry
-from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE
+from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE
 from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
 from streams.simulator import Arrival
 
-_TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT)
+_TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT, PROVIDER_RECEIPT)
 _PROGRESS_S = 0.5
 _PATIENCE_S = 30.0  # how long records that are on their way are waited for at the end
 _LOOK_EVERY = 64  # events between two looks at the clock when sending as fast as possible
@@ -54,7 +54,7 @@ class Sink(Protocol):
 
 
 class KafkaSink:
-    """Sends to the three input topics. Each record is keyed by its message id and keeps its order by key."""
+    """Sends to the input topics. Each record is keyed as they say and keeps its order by key."""
 
     def __init__(self, options: Mapping[str, Any], prefix: str = "", registry: Registry | None = None) -> None:
         """Connect with Kafka client options; `prefix` goes before the topics' names."""
@@ -68,7 +68,7 @@ class KafkaSink:
     def send(self, arrival: Arrival) -> None:
         """Queue one record; waits while the queue is full."""
         topic, encode = self._writers[arrival.topic]
-        value, key = encode(arrival.record), arrival.record.message_id
+        value, key = encode(arrival.record), arrival.key
         while True:
             try:
                 self._producer.produce(topic, value, key)

@@ -91,6 +91,10 @@ class _View:
             if count
         ]
         table.add_row("", " · ".join([f"stream time {time_text(stats.stream_time_ms)}", *more]))
+        resolve = self.figures.resolve
+        if resolve.reports or resolve.orphans:
+            found = f"{resolve.reports:,} reports found their message by the provider's id"
+            table.add_row(Text("resolve", style="bold cyan"), f"{found}, {resolve.orphans:,} found none")
         rows = ", ".join(f"{count:,} {name.removeprefix('sms.')}" for name, count in sorted(load.rows.items()))
         table.add_row(Text("load", style="bold cyan"), f"{rows or 'no rows yet'} · {self._state()}")
         table.add_row("", Text(f"up for {int(time.monotonic() - self._began)} s", style="dim"))

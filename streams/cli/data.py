@@ -116,6 +116,11 @@ def tell_replay(summary: Summary) -> None:
         f"wrote: {summary.revisions} revisions, {summary.timeouts} of them by timeouts; "
         f"{summary.duplicates} duplicates, {summary.orphans} orphans; stream time {time}"
     )
+    if summary.resolved or summary.waiting:
+        click.echo(
+            f"receipts: {summary.resolved} found their message by the provider's id, {summary.waiting} wait for the "
+            "answer that brings theirs"
+        )
 
 
 @click.command()

@@ -45,7 +45,7 @@ def _as_given(folder: Path) -> Path:
 @click.option("--workers", type=click.IntRange(1, 4), default=1, show_default=True, help="Correlate workers.")
 @click.pass_obj
 def up(context: Context, data: Path, port: int, workers: int) -> None:
-    """Run everything in this terminal: embedded broker and database, correlate, load. For trying out; Ctrl-C stops it.
+    """Run everything in this terminal: broker and database (embedded), correlate, resolve, load. Ctrl-C stops it.
 
     Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify with
     --db DATA/db). Started again, it goes on where it was.

@@ -1,4 +1,4 @@
-"""`correlate` and `load`: one worker each, any number of them."""
+"""`correlate`, `resolve` and `load`: one worker each, any number of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ def correlate(context: Context, instance: str | None, state_dir: Path | None, st
     state = None if state_dir is None else str(state_dir)
     settings = context.settings(correlate={"instance": instance, "state_dir": state})
     run_correlate(settings, stop_flag(), static_member)
+
+
+@click.command()
+@click.option("--instance", help="Name of this worker: its own, and the same after a restart.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for local state (a copy of the changelog).")
+@click.option("--static-member", is_flag=True, help="Keep the partitions over a restart (group.instance.id).")
+@click.pass_obj
+def resolve(context: Context, instance: str | None, state_dir: Path | None, static_member: bool) -> None:
+    """Find the messages of receipts that know only the provider's id: one resolve worker; start as many as you like.
+
+    Reads sms.provider-receipt and the ids that correlate has noted, and writes sms.delivery-report. It needs the same
+    configuration as correlate.
+    """
+    from streams.apps.correlate import run_resolve
+
+    state = None if state_dir is None else str(state_dir)
+    settings = context.settings(resolve={"instance": instance, "state_dir": state})
+    run_resolve(settings, stop_flag(), static_member)
 
 
 @click.command()
@@ -68,4 +86,4 @@ def _answering(tables: Database) -> AbstractContextManager[object]:
     return serving(tables) if isinstance(tables, EmbeddedDatabase) else nullcontext()
 
 
-COMMANDS = (correlate, load)
+COMMANDS = (correlate, resolve, load)

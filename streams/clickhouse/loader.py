@@ -19,7 +19,7 @@ import pyarrow as pa
 from streams import events
 from streams.clickhouse.backend import Database
 from streams.clickhouse.rows import records_batch
-from streams.clickhouse.tables import DEAD_LETTERS, EVENT_TIMES, Source, inserts
+from streams.clickhouse.tables import DEAD_LETTERS, OTHERS_DEAD_LETTER, Source, inserts
 from streams.codec.avro import Bad, Decoder
 
 _PLAN = re.compile(r"sms-load/1 (\d+)-(\d+)")
@@ -150,7 +150,7 @@ class Written(NamedTuple):
 def write(db: Database, decoder: Decoder, partition: int, block: Block, token: str) -> Written:
     """Decode a block and insert it; done again with the same token it changes nothing.
 
-    Records of the three input topics that cannot be decoded are dead-lettered by correlate already, and come here over
+    Records of the inputs that cannot be decoded are dead-lettered by correlate and resolve already, and come here over
     sms.dead-letter. Those of the topics that only the loader reads become rows of sms.dead_letters here.
     """
     topic = decoder.topic
@@ -160,7 +160,7 @@ def write(db: Database, decoder: Decoder, partition: int, block: Block, token: s
         for table, batch in inserts(topic, decoded.batch, _source(partition, block, decoded.good)):
             db.insert(table, batch, token)
             rows[table] = batch.num_rows
-    if decoded.bad and topic not in EVENT_TIMES:
+    if decoded.bad and topic not in OTHERS_DEAD_LETTER:
         letters = [_letter(topic, partition, block, bad) for bad in decoded.bad]
         batch = inserts(events.DEAD_LETTER, records_batch(events.DEAD_LETTER, letters), _NOWHERE)[0].batch
         db.insert(DEAD_LETTERS, batch, f"{token}-bad")

@@ -13,12 +13,21 @@ from streams.clickhouse.backend import MAX_BLOCK_ROWS, Database
 from streams.clickhouse.tables import Source, inserts
 from streams.codec.arrow import arrow_schema
 from streams.codec.schemas import reader_schema
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, DeadLetter, Event, MessageStatus, OrphanReport
+from streams.events import (
+    DEAD_LETTER,
+    MESSAGE_STATUS,
+    ORPHAN_REPORT,
+    DeadLetter,
+    Event,
+    MessageStatus,
+    OrphanReport,
+    ProviderReceipt,
+)
 
 NO_PARTITION = -1
 """The partition of rows that were never in a topic."""
 
-PlacedEvent = tuple[str, int, int, int, Event]
+PlacedEvent = tuple[str, int, int, int, Event | ProviderReceipt]
 """An event and where it stood: topic, partition, offset, timestamp_ms, event."""
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from streams.clickhouse.backend import Database
-from streams.events import DELIVERY_REPORT, SUBMIT, DeliveryReport, Event, Submit, SubmitResponse
+from streams.events import DELIVERY_REPORT, SUBMIT, DeliveryReport, Event, ProviderReceipt, Submit, SubmitResponse
 
 _COLUMNS = (
     *("topic", "account", "message_id", "attempt", "part", "event_at_ms", "created_at_ms", "done_at_ms", "provider"),
     *("code", "err", "text", "provider_message_id", "campaign", "sender", "recipient", "country", "traffic_type"),
     *("encoding", "parts", "validity_ms", "disposition", "exclusion_reason", "price_micros", "currency"),
-    *("attributes", "partition"),
+    *("attributes", "partition", "offset"),
 )
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
 
@@ -21,12 +23,23 @@ _ANSWER = tuple(_PLACE["event_at_ms" if name == "responded_at_ms" else name] for
 _REPORT = tuple(_PLACE["event_at_ms" if name == "received_at_ms" else name] for name in DeliveryReport._fields)
 
 
-def stored_events(db: Database, partition: int, before_offset: int) -> Iterator[Event]:
-    """Yield the events of one partition number, each once, in the order in which they were read (replays)."""
-    sql = _select(f"partition = {partition:d} AND offset < {before_offset:d}", "offset")
-    for block in db.stream(sql):
+def stored_events(db: Database, partition: int, before_offset: int) -> Iterator[tuple[int, Event | ProviderReceipt]]:
+    """Yield offset and event of one partition number (replays), receipts too, each once, in the order of offsets."""
+    where = f"partition = {partition:d} AND offset < {before_offset:d}"
+    yield from merge(_events(db, where), _receipts(db, where), key=itemgetter(0))
+
+
+def _events(db: Database, where: str) -> Iterator[tuple[int, Event | ProviderReceipt]]:
+    for block in db.stream(_select(where, "offset")):
         for row in block:
-            yield event_of(row)
+            yield row[_PLACE["offset"]], event_of(row)
+
+
+def _receipts(db: Database, where: str) -> Iterator[tuple[int, Event | ProviderReceipt]]:
+    columns = ", ".join(("offset", *ProviderReceipt._fields))
+    for block in db.stream(f"SELECT {columns} FROM sms.receipts FINAL WHERE {where} ORDER BY offset"):
+        for row in block:
+            yield row[0], ProviderReceipt._make(row[1:])
 
 
 def stored_by_message(db: Database, where: str = "1") -> Iterator[tuple[int, Event]]:

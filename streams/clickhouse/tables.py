@@ -13,13 +13,16 @@ from streams.clickhouse.backend import DATABASE
 
 MESSAGES, REVISIONS = f"{DATABASE}.messages", f"{DATABASE}.revisions"
 EVENTS, ORPHANS, DEAD_LETTERS = f"{DATABASE}.events", f"{DATABASE}.orphans", f"{DATABASE}.dead_letters"
+RECEIPTS = f"{DATABASE}.receipts"
 
 EVENT_TIMES: Mapping[str, str] = {
     events.SUBMIT: "submitted_at_ms",
     events.SUBMIT_RESPONSE: "responded_at_ms",
     events.DELIVERY_REPORT: "received_at_ms",
 }
-LOADED_TOPICS = (*EVENT_TIMES, events.MESSAGE_STATUS, events.ORPHAN_REPORT, events.DEAD_LETTER)
+OTHERS_DEAD_LETTER = {**dict.fromkeys(EVENT_TIMES, "correlate"), events.PROVIDER_RECEIPT: "resolve"}
+"""Who dead-letters the records of a topic that cannot be decoded; those of all others, the loader does."""
+LOADED_TOPICS = (*EVENT_TIMES, events.PROVIDER_RECEIPT, events.MESSAGE_STATUS, events.ORPHAN_REPORT, events.DEAD_LETTER)
 
 _TIME = pa.timestamp("ms", "UTC")
 _OFFSETS = ("submitted", "responded", "done", "received")
@@ -45,6 +48,8 @@ def inserts(topic: str, batch: pa.RecordBatch, source: Source) -> list[Insert]:
     if topic == events.MESSAGE_STATUS:
         status = _status_columns(batch)
         return [Insert(REVISIONS, _batch(status | _position(source))), Insert(MESSAGES, _batch(status))]
+    if topic == events.PROVIDER_RECEIPT:
+        return [Insert(RECEIPTS, _batch(_with_times(batch) | _position(source)))]
     if topic == events.ORPHAN_REPORT:
         return [Insert(ORPHANS, _batch(_with_times(batch) | _position(source)))]
     if topic == events.DEAD_LETTER:

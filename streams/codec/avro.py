@@ -36,6 +36,8 @@ RECORD_TYPES: dict[str, Callable[[Iterable[Any]], Any]] = {
     events.SUBMIT: events.Submit._make,
     events.SUBMIT_RESPONSE: events.SubmitResponse._make,
     events.DELIVERY_REPORT: events.DeliveryReport._make,
+    events.PROVIDER_RECEIPT: events.ProviderReceipt._make,
+    events.RECEIPT_INDEX: events.ReceiptIndex._make,
     events.MESSAGE_STATUS: events.MessageStatus._make,
     events.ORPHAN_REPORT: events.OrphanReport._make,
     events.DEAD_LETTER: events.DeadLetter._make,

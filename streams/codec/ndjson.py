@@ -24,7 +24,7 @@ from streams.events import (
     SUBMIT_RESPONSE,
     DeliveryReport,
     Event,
-    OrphanReport,
+    ProviderReceipt,
     Submit,
     SubmitResponse,
 )
@@ -33,8 +33,9 @@ _MAKE: dict[str, Callable[..., Any]] = {
     SUBMIT: Submit,
     SUBMIT_RESPONSE: SubmitResponse,
     DELIVERY_REPORT: DeliveryReport,
+    PROVIDER_RECEIPT: ProviderReceipt,
 }
-TOPICS = (*_MAKE, PROVIDER_RECEIPT)
+TOPICS = tuple(_MAKE)
 
 _RANGES = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
 
@@ -53,7 +54,7 @@ class Parsed(NamedTuple):
     """An event (or a report that knows only the provider's id), and the names of fields nobody knows."""
 
     topic: str
-    event: Event | OrphanReport
+    event: Event | ProviderReceipt
     ignored: tuple[str, ...]
 
 
@@ -84,8 +85,8 @@ def parse_object(data: Mapping[str, Any]) -> Parsed:
     if topic not in TOPICS:
         raise BadLineError("bad_line", f"topic is {topic!r}, must be one of {', '.join(TOPICS)}")
     values, ignored = _values(topic, data)
-    event = _orphan(values) if topic == PROVIDER_RECEIPT else _MAKE[topic](**values)
-    found = None if isinstance(event, OrphanReport) else wrong(event)
+    event = _MAKE[topic](**values)
+    found = wrong(event)
     if found is not None:
         raise BadLineError(*found)
     return Parsed(topic, event, ignored)
@@ -178,15 +179,3 @@ def _time(field: _Field, given: str) -> int:
 def _bad(field: _Field, given: Any, expected: str) -> BadLineError:
     shown = repr(given)
     return BadLineError("bad_field", f"{field.name} is {shown[:80]}, must be {expected}")
-
-
-def _orphan(values: dict[str, Any]) -> OrphanReport:
-    """File a report that knows only the provider's id under the orphans: nothing here knows whose it is."""
-    return OrphanReport(
-        kind="provider_receipt",
-        account="default",
-        message_id="",
-        event_at_ms=values.pop("received_at_ms"),
-        reason="no_message_id",
-        **values,
-    )

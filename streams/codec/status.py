@@ -35,9 +35,9 @@ _MEMORY = 20_000
 _VERSIONS = 4096
 _TIME_BYTES = 6
 """Of a time in milliseconds, from 1970-07 to 2039-09."""
-_LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
+LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
-_HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
+HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 """The last two bytes of a varint."""
 
 
@@ -45,7 +45,7 @@ def encode_long(value: int) -> bytes:
     """Encode an Avro long (zigzag varint; Avro 1.12 specification, "Binary Encoding")."""
     if 17179869184 <= value < 2199023255552:  # exactly six bytes, as times are
         zigzag = value << 1
-        return _LOW[zigzag & 16383] + _LOW[(zigzag >> 14) & 16383] + _HIGH[zigzag >> 28]
+        return LOW[zigzag & 16383] + LOW[(zigzag >> 14) & 16383] + HIGH[zigzag >> 28]
     zigzag = (value << 1) ^ (value >> 63)
     out = bytearray()
     while zigzag > 127:
@@ -55,14 +55,14 @@ def encode_long(value: int) -> bytes:
     return bytes(out)
 
 
-_SHORT = [bytes((n << 1,)) for n in range(64)]
+SHORT = [bytes((n << 1,)) for n in range(64)]
 
 
 def encode_string(value: str) -> bytes:
     """Encode an Avro string."""
     data = value.encode()
     size = len(data)
-    return (_SHORT[size] if size < 64 else encode_long(size)) + data
+    return (SHORT[size] if size < 64 else encode_long(size)) + data
 
 
 def encode_map(values: Mapping[str, str], word: Callable[[str], bytes] = encode_string) -> bytes:
@@ -124,7 +124,7 @@ class StatusEncoder:
     def encode_all(self, revisions: Iterable[tuple[Message, Verdict]]) -> list[bytes]:
         """Encode a batch of revisions, in order."""
         few_known, codes_known, versions, join = self._few.known, self._codes.known, self._versions, b"".join
-        low, upper, late, text = _LOW, self._upper, self._time, encode_string
+        low, upper, late, text = LOW, self._upper, self._time, encode_string
         values = []
         for message, verdict in revisions:
             submit, finding, version, answer, report = verdict[1], verdict[4], verdict[5], verdict[6], verdict[7]

@@ -1,61 +1,75 @@
-"""What the correlator needs of the place where messages are kept, and the plain one in memory."""
+"""What the cores need of the place where their state is kept, and the plain one in memory."""
 
 from __future__ import annotations
 
 import heapq
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from streams.correlator.message import Message
 
 
-class Store(Protocol):
-    """Messages by key, and a calendar of when they are due."""
+class Item(Protocol):
+    """One piece of state: its key, and when time next has something to do with it (epoch milliseconds UTC)."""
 
-    messages: dict[str, Message]
+    key: str
+    due_ms: int
+
+
+T = TypeVar("T", bound=Item)
+
+
+class StateStore(Protocol[T]):
+    """Items by key, and a calendar of when they are due."""
+
+    messages: dict[str, T]
     """Those in memory; new ones are put here."""
 
     horizon_ms: int
-    """Up to when messages must be noted in the calendar; what is due later is found again without."""
+    """Up to when items must be noted in the calendar; what is due later is found again without."""
 
-    def get(self, key: str) -> Message | None:
-        """Return the message, wherever it is, or None."""
+    def get(self, key: str) -> T | None:
+        """Return the item, wherever it is, or None."""
 
-    def put(self, message: Message) -> None:
-        """Keep a message."""
+    def put(self, message: T) -> None:
+        """Keep an item."""
 
-    def drop(self, message: Message) -> None:
-        """Forget a message."""
+    def drop(self, message: T) -> None:
+        """Forget an item."""
 
-    def schedule(self, message: Message) -> None:
-        """Note in the calendar that the message is due at its ``due_ms``; earlier notes stay and do no harm."""
+    def schedule(self, message: T) -> None:
+        """Note in the calendar that the item is due at its ``due_ms``; earlier notes stay and do no harm."""
 
     def due(self, now_ms: int) -> list[str]:
         """Return (and strike out) the keys noted for `now_ms` or before."""
 
 
-class MemoryStore:
+Store = StateStore[Message]
+"""The messages of a partition."""
+
+
+class MemoryStore(Generic[T]):
     """Everything in memory: for tests and small replays."""
 
     def __init__(self) -> None:
         """Start empty."""
-        self.messages: dict[str, Message] = {}
+        self.messages: dict[str, T] = {}
         self.horizon_ms = 1 << 62
         self._calendar: list[tuple[int, str]] = []
 
-    def get(self, key: str) -> Message | None:
-        """Return the message, or None."""
+    def get(self, key: str) -> T | None:
+        """Return the item, or None."""
         return self.messages.get(key)
 
-    def put(self, message: Message) -> None:
-        """Keep a new message."""
+    def put(self, message: T) -> None:
+        """Keep a new item."""
         self.messages[message.key] = message
 
-    def drop(self, message: Message) -> None:
-        """Forget a message."""
+    def drop(self, message: T) -> None:
+        """Forget an item."""
         self.messages.pop(message.key, None)
 
-    def schedule(self, message: Message) -> None:
-        """Note when the message is due."""
+    def schedule(self, message: T) -> None:
+        """Note when the item is due."""
         heapq.heappush(self._calendar, (message.due_ms, message.key))
 
     def due(self, now_ms: int) -> list[str]:

@@ -22,10 +22,10 @@ class StreamTime:
 
     __slots__ = ("at_end", "newest", "now_ms")
 
-    def __init__(self) -> None:
-        """Start before the first event."""
-        self.newest = [UNKNOWN_TIME] * INPUTS
-        self.at_end = [False] * INPUTS
+    def __init__(self, inputs: int = INPUTS) -> None:
+        """Start before the first event of any of `inputs` inputs."""
+        self.newest = [UNKNOWN_TIME] * inputs
+        self.at_end = [False] * inputs
         self.now_ms = UNKNOWN_TIME
 
     def see(self, sources: Sequence[int], times_ms: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from streams.events import DeliveryReport
+from streams.events import DeliveryReport, ProviderReceipt
 from streams.importers.kannel_fields import SATURATED, same_number
-from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
+from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.matcher import CROWD, SAME, Key, Match, Matcher, Report, Sent
 from streams.importers.summary import Summary
 

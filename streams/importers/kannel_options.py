@@ -1,32 +1,16 @@
-"""What an operator can say about a log, and the record that has no place among the events yet."""
+"""What an operator can say about a log, and what is made of one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import NamedTuple
 
-from streams.events import DeliveryReport, Submit, SubmitResponse
+from streams.events import DeliveryReport, ProviderReceipt, Submit, SubmitResponse
 from streams.importers.kannel_fields import check_selector
 from streams.importers.matcher import RELATIONS
 
 _MINUTE_MS = 60_000
-
-
-class ProviderReceipt(NamedTuple):
-    """A delivery report that knows only the provider's id; the fields of ``sms.provider-receipt``."""
-
-    provider: str
-    provider_message_id: str
-    attempt: int | None
-    part: int | None
-    received_at_ms: int
-    done_at_ms: int | None
-    code: str
-    err: str
-    text: str
-
 
 ImportedEvent = Submit | SubmitResponse | DeliveryReport | ProviderReceipt
 

@@ -1,4 +1,4 @@
-"""Messages on disk: an LMDB file per partition, a local copy of what the changelog holds anyway.
+"""State on disk: an LMDB file per partition, a local copy of what the changelog holds anyway.
 
 It is never the truth: after a crash it is thrown away and read anew from the changelog. Only a clean close leaves a
 checkpoint beside it, with the changelog offset up to which it holds. Opening the store takes the checkpoint away, so
@@ -12,13 +12,14 @@ import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import lmdb
 import msgspec
 
-from streams.correlator.message import PACKED_FORMAT, Message
+from streams.runtime.processor import Item, Kind
 
 _MAP_BYTES = 1 << 40
 _LONGEST_KEY = 480
@@ -27,13 +28,17 @@ _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 
 
-class ColdStore:
-    """Packed messages by key, and those keys by when they are due."""
+T = TypeVar("T", bound=Item)
 
-    def __init__(self, path: Path, keep: bool) -> None:
+
+class ColdStore(Generic[T]):
+    """Packed items by key, and those keys by when they are due."""
+
+    def __init__(self, path: Path, kind: Kind[T], keep: bool) -> None:
         """Open the store at `path`; without `keep`, or without a checkpoint, what is there is thrown away first."""
         self._path = path
-        self.checkpoint: Any | None = _take_checkpoint(path) if keep else None
+        self._kind = kind
+        self.checkpoint: Any | None = _take_checkpoint(path, kind.format) if keep else None
         if self.checkpoint is None:
             shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True, exist_ok=True)
@@ -45,22 +50,22 @@ class ColdStore:
         self._txn = self._env.begin(write=True)
         self.count: int = self._txn.stat(self._messages)["entries"]
 
-    def get(self, key: str) -> Message | None:
-        """Read a message."""
+    def get(self, key: str) -> T | None:
+        """Read an item."""
         data = self._txn.get(_name(key), db=self._messages)
-        return None if data is None else Message.unpack(_decode(data))
+        return None if data is None else self._kind.unpack(_decode(data))
 
-    def write(self, messages: Iterable[Message], noted_until_ms: int) -> None:
-        """Write messages; those due after `noted_until_ms` are also noted by when they are due."""
+    def write(self, items: Iterable[T], noted_until_ms: int) -> None:
+        """Write items; those due after `noted_until_ms` are also noted by when they are due."""
         put = self._txn.put
-        for name, message in sorted((_name(m.key), m) for m in messages):
-            put(name, _encode(message.pack()), db=self._messages)
-            if message.due_ms > noted_until_ms:
-                put(message.due_ms.to_bytes(8, "big") + name, message.key.encode(), db=self._due)
+        for name, item in sorted(((_name(item.key), item) for item in items), key=itemgetter(0)):
+            put(name, _encode(item.pack()), db=self._messages)
+            if item.due_ms > noted_until_ms:
+                put(item.due_ms.to_bytes(8, "big") + name, item.key.encode(), db=self._due)
         self._renew()
 
     def drop(self, key: str) -> None:
-        """Delete a message."""
+        """Delete an item."""
         self._txn.delete(_name(key), db=self._messages)
 
     def take_due(self, until_ms: int) -> list[tuple[int, str]]:
@@ -91,10 +96,10 @@ class ColdStore:
         if checkpoint is None:
             shutil.rmtree(self._path, ignore_errors=True)
         else:
-            _leave_checkpoint(self._path, checkpoint)
+            _leave_checkpoint(self._path, self._kind.format, checkpoint)
 
 
-def _take_checkpoint(path: Path) -> Any | None:
+def _take_checkpoint(path: Path, format_: int) -> Any | None:
     """Return the note that a clean close left, once; None where there is none that this version can use."""
     file = path / _CHECKPOINT
     try:
@@ -103,14 +108,14 @@ def _take_checkpoint(path: Path) -> Any | None:
         return None
     file.unlink()
     _sync_folder(path)
-    return note if kind == PACKED_FORMAT else None
+    return note if kind == format_ else None
 
 
-def _leave_checkpoint(path: Path, note: Any) -> None:
+def _leave_checkpoint(path: Path, format_: int, note: Any) -> None:
     """Write the note as a whole or not at all."""
     fresh = path / f"{_CHECKPOINT}.new"
     with fresh.open("wb") as file:
-        file.write(_encode((PACKED_FORMAT, note)))
+        file.write(_encode((format_, note)))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path / _CHECKPOINT)

@@ -1,4 +1,4 @@
-"""The three inputs of one partition, aligned in time.
+"""The inputs of one partition, aligned in time.
 
 While catching up, one topic is read faster than another. Events are held back until the inputs that are not at their
 end have got as far, so that a message's answer is not processed hours (of event time) after its receipt timeout.
@@ -10,9 +10,9 @@ from collections import deque
 from operator import itemgetter
 
 from streams.correlator.streamtime import INPUTS
-from streams.events import DeadLetter, Event
+from streams.events import DeadLetter, InputEvent
 
-Entry = tuple[int, int, Event | DeadLetter]
+Entry = tuple[int, int, InputEvent | DeadLetter]
 """Event time in milliseconds (0 for what cannot be used: it never waits), offset, what was read."""
 
 PAUSE_AT = 20_000
@@ -46,16 +46,16 @@ class Input:
 class Inputs:
     """The inputs of one partition."""
 
-    def __init__(self) -> None:
-        """Start with nothing read."""
-        self.inputs = [Input() for _ in range(INPUTS)]
+    def __init__(self, count: int = INPUTS) -> None:
+        """Start with nothing read of any of `count` inputs."""
+        self.inputs = [Input() for _ in range(count)]
 
     def resume(self, newest_ms: list[int]) -> None:
         """Go on, where the partition is taken over, from the newest event times seen before."""
         for source, newest in zip(self.inputs, newest_ms, strict=True):
             source.newest_read_ms = max(source.newest_read_ms, newest)
 
-    def take(self) -> tuple[list[Event], list[DeadLetter]]:
+    def take(self) -> tuple[list[InputEvent], list[DeadLetter]]:
         """Remove and return what may be processed now: events in order of event time, and dead letters."""
         until = min((i.newest_read_ms for i in self.inputs if not i.at_end), default=_ALL)
         taken: list[Entry] = []
@@ -71,7 +71,7 @@ class Inputs:
                 taken.append(entry)
                 source.next_offset = entry[1] + 1
         taken.sort(key=itemgetter(0))
-        events: list[Event] = []
+        events: list[InputEvent] = []
         dead: list[DeadLetter] = []
         for _, _, what in taken:
             if isinstance(what, DeadLetter):
@@ -84,3 +84,16 @@ class Inputs:
         """Tell whether an input was read to its end and all of it taken."""
         found = self.inputs[source]
         return found.at_end and not found.waiting
+
+    def pace(self) -> tuple[list[int], list[int]]:
+        """Return the inputs to be paused, which run ahead, and those to be resumed."""
+        pause, resume = [], []
+        for which, source in enumerate(self.inputs):
+            waiting = len(source.waiting)
+            if waiting > PAUSE_AT and not source.paused:
+                source.paused = True
+                pause.append(which)
+            elif source.paused and waiting < RESUME_AT:
+                source.paused = False
+                resume.append(which)
+        return pause, resume

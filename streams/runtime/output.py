@@ -8,45 +8,40 @@ from typing import Any
 from confluent_kafka import Producer
 
 from streams.codec.avro import Encoder
+from streams.codec.receipt_index import IndexEncoder
 from streams.codec.schemas import Registry
 from streams.codec.status import StatusEncoder
 from streams.correlator.step import Delta
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, DeadLetter
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX, DeadLetter
+from streams.resolver.rules import ResolveRules
 from streams.runtime.changelog import Record
+from streams.runtime.indexing import Index
+from streams.runtime.processor import Work
 
 CHANGELOG = "sms.correlate-changelog"
 _FULL_QUEUE_POLL_S = 0.5
 
 
-class Output:
+class BatchOutput:
     """Encodes and produces. No delivery callbacks: the commit tells whether everything arrived."""
 
     producer: Producer
+    changelog_topic: str
 
     def __init__(self, registry: Registry | None, prefix: str) -> None:
         """Write through `producer`, once that is set, to topics whose names start with `prefix`."""
-        self._statuses = StatusEncoder(registry)
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
         self._prefix = prefix
 
-    def delta(self, partition: int, delta: Delta) -> None:
-        """Write the revisions and the orphans of a step."""
-        produce = self.producer.produce
-        topic = self._prefix + MESSAGE_STATUS
-        values = self._statuses.encode_all(delta.revisions)
-        for (message, _), value in zip(delta.revisions, values, strict=True):
-            try:
-                produce(topic, value, message.message_id, partition)
-            except BufferError:
-                self._produce(topic, value, message.message_id, partition)
-        for orphan in delta.orphans:
-            self._produce(self._prefix + ORPHAN_REPORT, self._orphans.encode(orphan), orphan.message_id)
+    def delta(self, work: Work) -> None:
+        """Write what a step puts out."""
+        raise NotImplementedError
 
     def changelog(self, partition: int, records: Iterable[Record]) -> None:
         """Write the state changes of a step."""
         for key, value in records:
-            self._produce(self._prefix + CHANGELOG, value, key, partition)
+            self._produce(self._prefix + self.changelog_topic, value, key, partition)
 
     def dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Write what could not be used."""
@@ -59,3 +54,39 @@ class Output:
                 return self.producer.produce(topic, value, key, partition)
             except BufferError:  # the queue is full: let the client send
                 self.producer.poll(_FULL_QUEUE_POLL_S)
+
+
+class Output(BatchOutput):
+    """What correlate writes."""
+
+    changelog_topic = CHANGELOG
+
+    def __init__(self, registry: Registry | None, prefix: str, rules: ResolveRules) -> None:
+        """As `BatchOutput`; `rules` say which ids go into the receipt index, and under which keys."""
+        super().__init__(registry, prefix)
+        self._statuses = StatusEncoder(registry)
+        self._index = Index(rules, IndexEncoder(registry)) if rules.indexes_any else None
+
+    def delta(self, work: Work) -> None:
+        """Write the revisions and the orphans of a step, and the ids that its answers brought."""
+        delta: Delta = work.delta
+        partition = work.partition.number
+        produce = self.producer.produce
+        topic = self._prefix + MESSAGE_STATUS
+        values = self._statuses.encode_all(delta.revisions)
+        for (message, _), value in zip(delta.revisions, values, strict=True):
+            try:
+                produce(topic, value, message.message_id, partition)
+            except BufferError:
+                self._produce(topic, value, message.message_id, partition)
+        for orphan in delta.orphans:
+            self._produce(self._prefix + ORPHAN_REPORT, self._orphans.encode(orphan), orphan.message_id)
+        if self._index is not None and work.events:
+            topic = self._prefix + RECEIPT_INDEX
+            records = self._index.records(work.events, delta.revisions, work.partition.store)
+            work.indexed = len(records)
+            for key, value in records:
+                try:
+                    produce(topic, value, key)
+                except BufferError:
+                    self._produce(topic, value, key)

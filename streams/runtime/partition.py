@@ -1,30 +1,31 @@
-"""One partition at work: its inputs, its correlator, its changelog."""
+"""One partition at work: its inputs, its core, its changelog."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from streams.correlator.step import Correlator, Delta
-from streams.correlator.streamtime import INPUTS, StreamTime
-from streams.correlator.timeouts import Rules
-from streams.events import DeadLetter
+from streams.correlator.streamtime import StreamTime
 from streams.runtime.changelog import Position, Record, Segments
 from streams.runtime.inputs import Inputs
+from streams.runtime.processor import Delta, Processor, Work
 from streams.runtime.store import DiskStore
 
 
 class Partition:
     """Everything a worker holds of one partition number of the inputs."""
 
-    def __init__(self, number: int, rules: Rules, folder: Path, most_in_memory: int) -> None:
-        """Open the partition's local state under `folder`; `restore` brings it up to date."""
+    def __init__(self, processor: Processor, number: int, count: int, folder: Path, most_in_memory: int) -> None:
+        """Open partition `number` of `count`, its local state under `folder`; `restore` brings it up to date."""
         self.number = number
-        self.segments = Segments()
-        self.store = DiskStore(folder / f"partition-{number}", most_in_memory, keep=True)
-        self.time = StreamTime()
-        self.inputs = Inputs()
-        self.correlator = Correlator(rules, self.store, self.time)
+        self.segments = Segments(processor.kind)
+        self.store: DiskStore[Any] = DiskStore(
+            folder / f"partition-{number}", most_in_memory, processor.kind, keep=True
+        )
+        self.time = StreamTime(len(processor.sources))
+        self.inputs = Inputs(len(processor.sources))
+        self.core = processor.core(self.store, self.time, number, count)
         self.changelog_from = 0
         self.restored = False
         self._recall()
@@ -39,22 +40,22 @@ class Partition:
         self._at(Position(now_ms, newest, self.segments.next))
 
     def restore(self, key: bytes, value: bytes | None) -> int:
-        """Take in one changelog record; return how many messages it held."""
+        """Take in one changelog record; return how many items it held."""
         found = self.segments.restore(key, value)
         if isinstance(found, Position):
             self._at(found)
             return 0
-        for message in found or ():
-            self.store.put(message)
+        for item in found or ():
+            self.store.put(item)
         self.store.spill()
         return len(found or ())
 
     def restore_done(self) -> None:
-        """Forget what the changelog still holds of dead messages; from now on the partition works."""
+        """Forget what the changelog still holds of dead items; from now on the partition works."""
         for key in self.store.due(self.time.now_ms):
-            message = self.store.get(key)
-            if message is not None:
-                self.store.drop(message)
+            item = self.store.get(key)
+            if item is not None:
+                self.store.drop(item)
         self.inputs.resume(self.time.newest)
         self.restored = True
 
@@ -62,16 +63,16 @@ class Partition:
         self.time.now_ms = position.now_ms
         self.time.newest = list(position.newest)
 
-    def work(self, idle_until_ms: int) -> tuple[Delta, list[DeadLetter]]:
+    def work(self, idle_until_ms: int) -> Work:
         """Process what may be processed; with all inputs at their end move time to `idle_until_ms`."""
         events, dead = self.inputs.take()
-        for source in range(INPUTS):
+        for source in range(len(self.inputs.inputs)):
             self.time.ended(source, self.inputs.drained(source))
-        delta = self.correlator.step(events)
+        delta = self.core.step(events, idle_until_ms)
         if all(self.time.at_end) and idle_until_ms > self.time.now_ms:
-            later = self.correlator.advance_to(idle_until_ms)
+            later = self.core.advance_to(idle_until_ms)
             delta.merge(later)
-        return delta, dead
+        return Work(self, events, delta, dead)
 
     def changelog(self, delta: Delta) -> Iterator[Record]:
         """Yield the changelog records of a delta."""

@@ -7,11 +7,9 @@ from time import monotonic, sleep
 
 from confluent_kafka import Consumer
 
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT
 from streams.kafka.client import OptionRefused
 from streams.runtime.errors import TopicsError, patiently
-from streams.runtime.output import CHANGELOG
-from streams.runtime.reading import INPUT_TOPICS
+from streams.runtime.processor import Processor
 from streams.runtime.transaction import CALL_S
 
 _NEW_TOPIC_S = 3.0
@@ -19,20 +17,23 @@ _NEW_TOPIC_S = 3.0
 _LOOK_AGAIN_S = 0.3
 
 
-def refuse_new_protocol(kafka: Mapping[str, str]) -> None:
+def refuse_new_protocol(processor: str, kafka: Mapping[str, str]) -> None:
     """Refuse the group protocol of KIP-848, which moves some partitions while the others stay.
 
     Its member epoch changes without a rebalance, so offsets sent with the metadata of the assignment are refused.
     """
     for name in ("group.protocol", "consumer.group.protocol"):
         if kafka.get(name, "classic").strip().lower() != "classic":
-            raise OptionRefused(f'Kafka option {name}="{kafka[name]}" is not for correlate: leave it out, or "classic"')
+            raise OptionRefused(
+                f'Kafka option {name}="{kafka[name]}" is not for {processor}: leave it out, or "classic"'
+            )
 
 
-def check_topics(consumer: Consumer, prefix: str, stopping: Callable[[], bool]) -> None:
-    """Make sure that the topics are there, and what is joined has one number of partitions."""
-    joined = [prefix + topic for topic in (*INPUT_TOPICS, MESSAGE_STATUS, CHANGELOG)]
-    wanted = [*joined, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT]
+def check_topics(consumer: Consumer, processor: Processor, prefix: str, stopping: Callable[[], bool]) -> int:
+    """Make sure that the topics are there, and what is joined has one number of partitions; return that number."""
+    inputs = [source.topic for source in processor.sources]
+    joined = [prefix + topic for topic in (*inputs, *processor.joined, processor.changelog)]
+    wanted = [*joined, *(prefix + topic for topic in processor.others)]
     give_up_at = monotonic() + _NEW_TOPIC_S
     while True:
         known = patiently("topics", stopping, consumer.list_topics, None, CALL_S).topics
@@ -46,3 +47,4 @@ def check_topics(consumer: Consumer, prefix: str, stopping: Callable[[], bool]) 
     if len(set(counts.values())) > 1:
         shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
         raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")
+    return counts[joined[0]]

@@ -60,7 +60,7 @@ class Restorer:
         )
 
     def work(self, seconds: float) -> int:
-        """Read for about `seconds`; return the number of messages restored."""
+        """Read for about `seconds`; return the number of items restored."""
         until = time.monotonic() + seconds
         restored = 0
         while self._left and time.monotonic() < until:

@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the worker started."""
+    """Counters since the worker started. `records` were read; all others count what is committed."""
 
     records: int = 0
+    processed: int = 0
     events: int = 0
     revisions: int = 0
+    indexed: int = 0
+    reports: int = 0
+    rerouted: int = 0
+    misplaced: int = 0
     timeouts: int = 0
     duplicates: int = 0
     orphans: int = 0

@@ -1,56 +1,58 @@
-"""Where a partition's messages are kept: the recent ones in memory, the others on disk."""
+"""Where a partition's state is kept: the recent of it in memory, the rest on disk."""
 
 from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from streams.correlator.message import Message
 from streams.runtime.calendar import HORIZON_MS, Calendar
 from streams.runtime.cold import ColdStore
+from streams.runtime.processor import Item, Kind
+
+T = TypeVar("T", bound=Item)
 
 
-class DiskStore:
-    """A `streams.correlator.store.Store` whose memory is bounded: the longest kept go to disk first.
+class DiskStore(Generic[T]):
+    """A `streams.correlator.store.StateStore` whose memory is bounded: the longest kept go to disk first.
 
     The calendar in memory reaches `HORIZON_MS` ahead. What is due later is found again when the horizon moves: in
     memory by looking through the messages, on disk by the notes that were written with them.
     """
 
-    def __init__(self, path: Path, most_in_memory: int, keep: bool = False) -> None:
+    def __init__(self, path: Path, most_in_memory: int, kind: Kind[T], keep: bool = False) -> None:
         """Open the store at `path`; `keep` to try for a checkpoint, see `checkpoint`."""
-        self.messages: dict[str, Message] = {}
+        self.messages: dict[str, T] = {}
         self._most = most_in_memory
         self._calendar = Calendar()
         self.horizon_ms = 0
-        self._cold = ColdStore(path, keep)
+        self._cold = ColdStore(path, kind, keep)
         self.checkpoint: Any | None = self._cold.checkpoint
 
-    def get(self, key: str) -> Message | None:
-        """Return the message, or None."""
+    def get(self, key: str) -> T | None:
+        """Return the item, or None."""
         message = self.messages.get(key)
         return self.recall(key) if message is None else message
 
-    def recall(self, key: str) -> Message | None:
+    def recall(self, key: str) -> T | None:
         """Bring a message back from disk, or None."""
         message = self._cold.get(key) if self._cold.count else None
         if message is not None:
             self.messages[key] = message
         return message
 
-    def put(self, message: Message) -> None:
-        """Keep a new message."""
+    def put(self, message: T) -> None:
+        """Keep a new item."""
         self.messages[message.key] = message
 
-    def drop(self, message: Message) -> None:
-        """Forget a message."""
+    def drop(self, message: T) -> None:
+        """Forget an item."""
         self.messages.pop(message.key, None)
         if self._cold.count:
             self._cold.drop(message.key)
 
-    def schedule(self, message: Message) -> None:
-        """Note when the message is due."""
+    def schedule(self, message: T) -> None:
+        """Note when the item is due."""
         if message.due_ms <= self.horizon_ms:
             self._calendar.note(message.due_ms, message.key)
 
@@ -61,7 +63,7 @@ class DiskStore:
         return [key for key in self._calendar.take(now_ms) if self._is_due(key, now_ms)]
 
     def _is_due(self, key: str, now_ms: int) -> bool:
-        """Look whether the note still holds, without bringing a message into memory for nothing."""
+        """Look whether the note still holds, without bringing an item into memory for nothing."""
         message = self.messages.get(key)
         if message is None and self._cold.count:
             message = self._cold.get(key)

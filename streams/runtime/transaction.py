@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.correlator.step import Delta
-from streams.events import DeadLetter
 from streams.runtime.errors import FencedError, is_fenced, is_temporary
-from streams.runtime.output import Output
-from streams.runtime.partition import Partition
+from streams.runtime.output import BatchOutput
+from streams.runtime.processor import Work
 from streams.runtime.watchdog import Watchdog
 
 log = logging.getLogger("sms-streams.runtime")
@@ -26,21 +23,13 @@ _LONGEST_PAUSE_S = 5.0
 _MOST_IN_A_ROW = 10
 
 
-class Work(NamedTuple):
-    """What a batch made of one partition."""
-
-    partition: Partition
-    delta: Delta
-    dead: list[DeadLetter]
-
-
 class Transactions:
     """One transaction after another of one worker."""
 
     def __init__(
         self,
         make_producer: Callable[[], Producer],
-        output: Output,
+        output: BatchOutput,
         topics: Sequence[str],
         stopping: Callable[[], bool],
     ) -> None:
@@ -83,10 +72,11 @@ class Transactions:
         """
         self._producer.begin_transaction()
         offsets = []
-        for partition, delta, dead in work:
-            self._output.delta(partition.number, delta)
-            self._output.dead_letters(dead)
-            self._output.changelog(partition.number, partition.changelog(delta))
+        for one in work:
+            partition = one.partition
+            self._output.delta(one)
+            self._output.dead_letters(one.dead)
+            self._output.changelog(partition.number, partition.changelog(one.delta))
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 if source.next_offset is not None:
                     offsets.append(TopicPartition(topic, partition.number, source.next_offset))

@@ -1,11 +1,11 @@
-"""The correlate worker: consume, join, and write everything of a batch in one Kafka transaction.
+"""A worker (correlate, resolve): consume, join, and write everything of a batch in one Kafka transaction.
 
 The commit protocol (docs/runtime.md has "what if it dies here" for each step, in the same words):
 
 1. read: consume a batch, decode it, align the inputs.
 2. step: the pure core gives the delta.
 3. begin the transaction.
-4. produce revisions, orphans, dead letters and the changelog.
+4. produce what came out, dead letters and the changelog.
 5. send the input offsets to the transaction.
 6. commit; only then read on.
 
@@ -24,37 +24,38 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
-from streams.correlator.step import Delta
 from streams.kafka.client import consumer_options, producer_options
+from streams.runtime.correlate import correlate_processor
+from streams.runtime.deadshare import DeadShare
 from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError, patiently, raise_for
 from streams.runtime.garbage import Housekeeping
-from streams.runtime.inputs import PAUSE_AT, RESUME_AT, Input
-from streams.runtime.output import CHANGELOG, Output
+from streams.runtime.inputs import Input
 from streams.runtime.partition import Partition
 from streams.runtime.preflight import check_topics, refuse_new_protocol
-from streams.runtime.reading import INPUT_TOPICS, KafkaMessage, Reader
+from streams.runtime.processor import Processor, Work
+from streams.runtime.reading import KafkaMessage, Reader
+from streams.runtime.resolve import resolve_processor
 from streams.runtime.restore import Restorer
 from streams.runtime.stats import Stats
-from streams.runtime.transaction import CALL_S, Transactions, Work
+from streams.runtime.transaction import CALL_S, Transactions
 from streams.settings import Settings
 
-__all__ = ["CorrelateWorker", "FencedError", "TooManyDeadLettersError", "TopicsError"]
+__all__ = ["CorrelateWorker", "FencedError", "ResolveWorker", "TooManyDeadLettersError", "TopicsError", "Worker"]
 
-log = logging.getLogger("sms-streams.correlate")
+log = logging.getLogger("sms-streams.runtime")
 
 IDLE_LAG_MS = 2_000
 """How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
-_FEW_RECORDS, _MANY_RECORDS = 1_000, 100_000
-"""The share of dead letters is judged on at least so many records, and on not many more than the latest so many."""
 _PREFETCH = 50_000
 _RESTORE_S = 0.5
 
 
-class CorrelateWorker:
-    """One worker: any number of them share the partitions."""
+class Worker:
+    """One worker of a processor: any number of them share the partitions."""
 
     def __init__(
         self,
+        processor: Processor,
         settings: Settings,
         state_dir: Path,
         instance: str,
@@ -62,30 +63,33 @@ class CorrelateWorker:
         static_member: bool = False,
     ) -> None:
         """Prepare the clients; `instance` names the worker and must be its own, and the same after a restart."""
-        own = settings.correlate
-        refuse_new_protocol(settings.kafka)
+        refuse_new_protocol(processor.name, settings.kafka)
+        self.instance = instance
+        self._processor = processor
+        self._own = processor.own
         self._settings = settings
-        self._rules = settings.rules()
         self._state_dir = state_dir
-        self._topics = [settings.topic_prefix + topic for topic in INPUT_TOPICS]
-        self._group = settings.topic_prefix + own.group
+        prefix = settings.topic_prefix
+        self._topics = [prefix + source.topic for source in processor.sources]
+        self._group = prefix + self._own.group
         kafka = {"queued.min.messages": _PREFETCH, **settings.kafka}
         self._consumer = Consumer(
             consumer_options(kafka, group_id=self._group, instance_id=instance if static_member else "")
         )
         own_name = f"{self._group}-{instance}"
-        self._restorer = Restorer(settings.kafka, self._group, settings.topic_prefix + CHANGELOG, self._stopping)
-        self._reader = Reader(registry, "correlate")
+        self._restorer = Restorer(settings.kafka, self._group, prefix + processor.changelog, self._stopping)
+        self._reader = Reader(registry, processor.sources, processor.name)
         self._transactions = Transactions(
             lambda: Producer(producer_options(settings.kafka, transactional_id=own_name)),
-            Output(registry, settings.topic_prefix),
+            processor.output(registry, prefix),
             self._topics,
             self._stopping,
         )
+        self._partition_count = 0
         self._partitions: dict[int, Partition] = {}
         self._metadata: object = None
         self._rebalances = 0
-        self._judged = (0, 0)
+        self._dead_share = DeadShare(processor.name, self._own.dead_letter_share)
         self._state_is_committed = True
         self._housekeeping = Housekeeping()
         self._stop = Flag()
@@ -103,7 +107,8 @@ class CorrelateWorker:
 
     def start(self) -> None:
         """Take this worker's name and join the group."""
-        check_topics(self._consumer, self._settings.topic_prefix, self._stopping)
+        prefix = self._settings.topic_prefix
+        self._partition_count = check_topics(self._consumer, self._processor, prefix, self._stopping)
         self._transactions.start()
         self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
@@ -113,9 +118,9 @@ class CorrelateWorker:
     def once(self) -> None:
         """Do one batch."""
         busy = self._restorer.busy
-        timeout = 0.0 if busy else self._settings.correlate.commit_interval_ms / 1_000
+        timeout = 0.0 if busy else self._own.commit_interval_ms / 1_000
         before = self._rebalances
-        messages: list[KafkaMessage] = self._consumer.consume(self._settings.correlate.batch_events, timeout)
+        messages: list[KafkaMessage] = self._consumer.consume(self._own.batch_events, timeout)
         if before == self._rebalances:  # else they are from before: the new partitions are still paused
             self._intake(messages)
         if busy:
@@ -141,13 +146,13 @@ class CorrelateWorker:
                 good, bad = self._reader.read(which, by_topic[topic], self._inputs_of(which))
                 self.stats.records += good + bad
                 self.stats.dead_letters += bad
-                self._judged = (self._judged[0] + good + bad, self._judged[1] + bad)
+                self._dead_share.add(good + bad, bad)
         self.stats.clock_skew = self._reader.clock_skew
         for end in ends:
             partition = self._partitions.get(end.partition())
             if partition is not None:
                 self._ended(partition.inputs.inputs[self._topics.index(end.topic())], end.offset())
-        self._check_dead_letters()
+        self._dead_share.check(self._reader.last_bad)
 
     def _inputs_of(self, which: int) -> Callable[[int], Input]:
         return lambda number: self._partitions[number].inputs.inputs[which]
@@ -157,20 +162,6 @@ class CorrelateWorker:
         if not source.waiting or source.waiting[-1][1] < offset:
             source.at_end = True
 
-    def _check_dead_letters(self) -> None:
-        share = self._settings.correlate.dead_letter_share
-        last = self._reader.last_bad
-        records, unusable = self._judged
-        if last and records >= _FEW_RECORDS and unusable > share * records:
-            raise TooManyDeadLettersError(
-                f"{unusable} of {records} records could not be used, more than "
-                f"correlate.dead_letter_share = {share}. The last one, at offset {last.offset} of {last.topic}, "
-                f"partition {last.partition}: {last.reason}, {last.detail}. Mend what writes these records (or raise "
-                "the setting), then start again: it goes on where it last committed, so none is lost"
-            )
-        if records > _MANY_RECORDS:
-            self._judged = (records // 2, unusable // 2)
-
     # ---- 2. to 6.: one transaction -----------------------------------------------------------------------------
 
     def _batch(self) -> None:
@@ -179,9 +170,9 @@ class CorrelateWorker:
         self._state_is_committed = False
         for partition in self._partitions.values():
             if partition.restored:
-                delta, dead = partition.work(idle_until)
-                if delta.events or delta.changed or delta.dropped or dead:
-                    work.append(Work(partition, delta, dead))
+                done = partition.work(idle_until)
+                if done.delta.events or done.delta.changed or done.delta.dropped or done.dead:
+                    work.append(done)
         if not work:
             self._state_is_committed = True
             self._housekeeping.idle()
@@ -192,9 +183,9 @@ class CorrelateWorker:
             self._redo(error)
             return
         self._state_is_committed = True
-        for partition, delta, _ in work:
-            partition.store.spill()
-            self._count(partition, delta)
+        for done in work:
+            done.partition.store.spill()
+            self._count(done)
         self.stats.transactions += 1
 
     def _redo(self, error: KafkaException) -> None:
@@ -205,14 +196,15 @@ class CorrelateWorker:
         self._drop_all(keep=False)
         self._take_over(numbers)
 
-    def _count(self, partition: Partition, delta: Delta) -> None:
-        stats = self.stats
+    def _count(self, work: Work) -> None:
+        stats, delta = self.stats, work.delta
+        self._processor.count(stats, work)
+        stats.processed += delta.events + len(work.dead)
         stats.events += delta.events
-        stats.revisions += len(delta.revisions)
         stats.timeouts += delta.timeouts
         stats.duplicates += delta.duplicates
         stats.orphans += len(delta.orphans)
-        stats.stream_time_ms = partition.time.now_ms
+        stats.stream_time_ms = work.partition.time.now_ms
         stats.open_messages = sum(len(p.store.messages) for p in self._partitions.values())
 
     # ---- pace: pause what runs ahead ---------------------------------------------------------------------------
@@ -220,16 +212,10 @@ class CorrelateWorker:
     def _pace(self) -> None:
         pause, resume = [], []
         for partition in self._partitions.values():
-            if not partition.restored:
-                continue
-            for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
-                waiting = len(source.waiting)
-                if waiting > PAUSE_AT and not source.paused:
-                    source.paused = True
-                    pause.append(TopicPartition(topic, partition.number))
-                elif source.paused and waiting < RESUME_AT:
-                    source.paused = False
-                    resume.append(TopicPartition(topic, partition.number))
+            if partition.restored:
+                ahead, behind = partition.inputs.pace()
+                pause += [TopicPartition(self._topics[which], partition.number) for which in ahead]
+                resume += [TopicPartition(self._topics[which], partition.number) for which in behind]
         if pause:
             self._consumer.pause(pause)
         if resume:
@@ -253,9 +239,10 @@ class CorrelateWorker:
                 tp.offset = OFFSET_BEGINNING
         self._consumer.assign(committed)
         self._consumer.pause(committed)
-        most = max(1_000, self._settings.correlate.hot_messages // max(1, len(numbers)))
+        most = max(1_000, self._own.hot_messages // max(1, len(numbers)))
         for number in numbers:
-            partition = self._partitions[number] = Partition(number, self._rules, self._state_dir, most)
+            partition = Partition(self._processor, number, self._partition_count, self._state_dir, most)
+            self._partitions[number] = partition
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 source.next_offset = known.get((topic, number))
         self._restorer.start(self._partitions)
@@ -310,3 +297,33 @@ class CorrelateWorker:
         self._consumer.close()
         self._drop_all(keep=False)
         self._restorer.close()
+
+
+class CorrelateWorker(Worker):
+    """A worker that joins submits, answers and reports."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state_dir: Path,
+        instance: str,
+        registry: Registry | None = None,
+        static_member: bool = False,
+    ) -> None:
+        """As `Worker`."""
+        super().__init__(correlate_processor(settings), settings, state_dir, instance, registry, static_member)
+
+
+class ResolveWorker(Worker):
+    """A worker that finds the messages of receipts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state_dir: Path,
+        instance: str,
+        registry: Registry | None = None,
+        static_member: bool = False,
+    ) -> None:
+        """As `Worker`."""
+        super().__init__(resolve_processor(settings), settings, state_dir, instance, registry, static_member)

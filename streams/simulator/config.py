@@ -21,6 +21,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dialect: Literal["smpp"] = "smpp"
     code_form: Literal["decimal", "hex", "name"] = "decimal"
     id_form: Literal["decimal", "hex", "uuid"] = "hex"
+    reports_by: Literal["message_id", "provider_id"] = "message_id"  # whose id its reports carry: ours, or only its own
+    receipt_id_form: Literal["same", "decimal", "hex"] = "same"  # how its reports write the number that its id is
     per_part: bool = True  # an answer and a report for each part; else one for the whole message
     response_median_ms: float = 120.0
     response_sigma: float = 0.6

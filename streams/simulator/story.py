@@ -7,15 +7,17 @@ from typing import NamedTuple
 
 from streams.events import (
     DELIVERY_REPORT,
+    PROVIDER_RECEIPT,
     SUBMIT,
     SUBMIT_RESPONSE,
     DeliveryReport,
     Event,
+    ProviderReceipt,
     Submit,
     SubmitResponse,
 )
 from streams.simulator.config import DAY_MS, HOUR_MS, Provider
-from streams.simulator.words import UNKNOWN_CODES, code, failure, provider_id, refusal
+from streams.simulator.words import UNKNOWN_CODES, code, failure, provider_id, receipt_id, refusal
 
 MINUTE_MS = 60_000
 
@@ -25,7 +27,15 @@ class Arrival(NamedTuple):
 
     at_ms: int
     topic: str
-    record: Event
+    record: Event | ProviderReceipt
+
+    @property
+    def key(self) -> str:
+        """The key of the record, as ``topics.yaml`` says."""
+        record = self.record
+        if isinstance(record, ProviderReceipt):
+            return f"{record.provider}:{record.provider_message_id}"
+        return record.message_id
 
 
 class Truth(NamedTuple):
@@ -179,6 +189,11 @@ class Story:
     ) -> None:
         unit = provider.done_at_unit_ms
         done_at_ms = (at_ms - int(self._rng.uniform(50, 900)) + provider.clock_offset_ms) // unit * unit
+        if provider.reports_by == "provider_id":
+            own_id = receipt_id(id_, provider)
+            receipt = ProviderReceipt(provider.name, own_id, None, None, at_ms, done_at_ms, word, err, "")
+            self._arrive(at_ms, PROVIDER_RECEIPT, receipt, provider)
+            return
         record = DeliveryReport(
             submit.account,
             submit.message_id,
@@ -197,7 +212,7 @@ class Story:
     def _submit(self, submit: Submit, provider: Provider | None = None) -> None:
         self._arrive(submit.submitted_at_ms, SUBMIT, submit, provider or self._routes[0])
 
-    def _arrive(self, at_ms: int, topic: str, record: Event, provider: Provider) -> None:
+    def _arrive(self, at_ms: int, topic: str, record: Event | ProviderReceipt, provider: Provider) -> None:
         """Put a record on its way to Kafka: usually milliseconds, sometimes seconds, sometimes twice."""
         rng = self._rng
         lag = rng.random() * 20
@@ -206,6 +221,8 @@ class Story:
         self.arrivals.append(Arrival(at_ms + int(lag), topic, record))
         if rng.random() < provider.duplicate:
             again_ms = at_ms + int(lag + rng.uniform(10, 90_000))
-            if isinstance(record, DeliveryReport):  # the provider sends it again: the same fact, a later arrival
+            if isinstance(
+                record, DeliveryReport | ProviderReceipt
+            ):  # the provider sends it again: the same fact, a later arrival
                 record = record._replace(received_at_ms=again_ms)
             self.arrivals.append(Arrival(again_ms, topic, record))

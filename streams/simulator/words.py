@@ -60,6 +60,14 @@ def provider_id(rng: Random, provider: Provider) -> str:
     return f"{rng.getrandbits(64):016X}"
 
 
+def receipt_id(id_: str, provider: Provider) -> str:
+    """Write an id the way this provider's reports do."""
+    if provider.receipt_id_form == "same" or provider.id_form == "uuid":
+        return id_
+    number = int(id_, 16 if provider.id_form == "hex" else 10)
+    return str(number) if provider.receipt_id_form == "decimal" else f"{number:X}"
+
+
 def uuid_text(rng: Random) -> str:
     """Return a random UUID (version 4 form)."""
     text = f"{rng.getrandbits(128):032x}"

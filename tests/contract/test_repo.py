@@ -17,10 +17,12 @@ from hatchling.builders.wheel import WheelBuilder
 
 from streams import __version__, cli
 from streams.correlator.timeouts import Keeping, Policy
+from streams.resolver.rules import IdPolicy
 from streams.settings import (
     ClickHouseSettings,
     CorrelateSettings,
     LoadSettings,
+    ResolveSettings,
     Settings,
     load_settings,
     settings_from,
@@ -53,7 +55,12 @@ def test_ci_runs_what_people_run() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(script)], check=True)
-    assert re.findall(r"^make (\S+)", script.read_text(), re.MULTILINE) == ["install", "lint", "test-kafka", "test-compiled"]
+    assert re.findall(r"^make (\S+)", script.read_text(), re.MULTILINE) == [
+        "install",
+        "lint",
+        "test-kafka",
+        "test-compiled",
+    ]
 
 
 def test_every_test_in_the_kafka_folder_is_left_out_of_make_test() -> None:
@@ -173,9 +180,13 @@ def documented(section: str) -> set[str]:
     ("section", "names_of"),
     [
         ("`[correlate]`", {f.name for f in fields(CorrelateSettings)}),
+        ("`[resolve]`", {f.name for f in fields(ResolveSettings)}),
         ("`[load]`", {f.name for f in fields(LoadSettings)}),
         ("`[clickhouse]`", {f.name for f in fields(ClickHouseSettings)}),
-        ("`[defaults]` and `[providers.NAME]`", {*Policy._fields, *(f"keep_{name}" for name in Keeping._fields)}),
+        (
+            "`[defaults]` and `[providers.NAME]`",
+            {*Policy._fields, *IdPolicy._fields, *(f"keep_{name}" for name in Keeping._fields)},
+        ),
     ],
 )
 def test_every_setting_is_documented_and_no_other(section: str, names_of: set[str]) -> None:
@@ -189,6 +200,8 @@ def test_every_section_is_documented() -> None:
         "default_policy": "defaults",
         "policies": "providers",
         "keeping": "defaults",
+        "default_ids": "defaults",
+        "ids": "providers",
     }
     for field in fields(Settings):
         assert f"`[{other_names.get(field.name, field.name)}" in page
@@ -196,6 +209,7 @@ def test_every_section_is_documented() -> None:
 
 SECTIONS = {
     "correlate": "`[correlate]`",
+    "resolve": "`[resolve]`",
     "load": "`[load]`",
     "clickhouse": "`[clickhouse]`",
     "defaults": "`[defaults]` and `[providers.NAME]`",
@@ -218,7 +232,7 @@ def test_the_example_has_every_setting_and_is_one() -> None:
     assert settings.default_policy == settings_from({}).default_policy
     assert settings.policies["aurora"].receipt_parts == "last"
     assert settings.kafka["consumer.fetch.min.bytes"] == "10000"
-    for section in ("correlate", "load", "defaults"):
+    for section in ("correlate", "resolve", "load", "defaults"):
         assert set(sections[section]) == documented(SECTIONS[section])
 
 

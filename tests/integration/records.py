@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from streams.clickhouse.backend import Database
-from streams.events import DeadLetter, DeliveryReport, MessageStatus, OrphanReport, Submit, SubmitResponse
+from streams.events import (
+    DeadLetter,
+    DeliveryReport,
+    MessageStatus,
+    OrphanReport,
+    ProviderReceipt,
+    Submit,
+    SubmitResponse,
+)
 
 T0 = 1_772_445_590_000  # 2026-03-02 09:59:50 UTC
 DAY = 86_400_000
@@ -43,6 +51,11 @@ def response(message_id: str = "m1", **fields: Any) -> SubmitResponse:
 
 def report(message_id: str = "m1", **fields: Any) -> DeliveryReport:
     base = DeliveryReport("acme", message_id, None, None, T0 + 5_000, T0 + 4_000, "p1", "abc1", "DELIVRD", "000", "")
+    return base._replace(**fields)
+
+
+def receipt(id_: str = "abc1", **fields: Any) -> ProviderReceipt:
+    base = ProviderReceipt("p1", id_, None, None, T0 + 5_000, T0 + 4_000, "DELIVRD", "000", "")
     return base._replace(**fields)
 
 

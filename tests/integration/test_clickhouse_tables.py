@@ -8,9 +8,9 @@ from streams import events
 from streams.clickhouse.access import grant
 from streams.clickhouse.backend import Database, DatabaseError
 from streams.clickhouse.migrate import TABLES, Migration, migrate, migrations, pending, set_retention
-from streams.clickhouse.rows import load_rows
+from streams.clickhouse.rows import PlacedEvent, load_rows
 
-from .records import DAY, T0, count, dead_letter, orphan, report, response, revisions, status, submit
+from .records import DAY, T0, count, dead_letter, orphan, receipt, report, response, revisions, status, submit
 
 YEARS_AGO = T0 - 1_000 * DAY
 
@@ -151,6 +151,14 @@ def test_every_field_of_a_status_is_in_both_tables(db: Database) -> None:
                 assert row[name] == value, name
 
 
+def test_every_field_of_a_receipt_is_in_the_table(db: Database) -> None:
+    one = receipt(attempt=2, part=3, err="011", text="id:00FF stat:UNDELIV")
+    assert load_rows(db, "t", events=[("sms.provider-receipt", 3, 10, T0 + 1, one)]) == {"sms.receipts": 1}
+    (row,) = db.query("SELECT *, received_at_ms, done_at_ms, partition, offset FROM sms.receipts").dicts()
+    assert (row["partition"], row["offset"]) == (3, 10)
+    assert {name: row[name] for name in one._fields} == one._asdict()
+
+
 def test_orphans_and_dead_letters_keep_what_came(db: Database) -> None:
     load_rows(db, "t", orphans=[orphan(part=2, done_at_ms=T0)], dead_letters=[dead_letter(value=None)])
     found = db.query("SELECT kind, message_id, part, code, reason, done_at FROM orphans").rows
@@ -163,8 +171,12 @@ def test_orphans_and_dead_letters_keep_what_came(db: Database) -> None:
 
 def test_loading_the_same_rows_under_the_same_token_changes_nothing(db: Database) -> None:
     for _ in range(2):
-        load_rows(db, "file-0", revisions(), [("sms.submit", -1, 0, 0, submit())], [orphan()], [dead_letter()])
-    assert [count(db, table) for table in TABLES] == [1, 3, 1, 1, 1]
+        placed: list[PlacedEvent] = [
+            ("sms.submit", -1, 0, 0, submit()),
+            ("sms.provider-receipt", -1, 1, 0, receipt()),
+        ]
+        load_rows(db, "file-0", revisions(), placed, [orphan()], [dead_letter()])
+    assert [count(db, table) for table in TABLES] == [1, 3, 1, 1, 1, 1]
 
 
 def test_two_batches_of_a_replay_do_not_hide_each_others_rows(db: Database) -> None:

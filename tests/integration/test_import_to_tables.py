@@ -54,8 +54,8 @@ def test_a_log_goes_straight_into_tables_and_again_changes_nothing(tmp_path: Pat
     assert stood["failed"]
     unmatched = summary["reports_without_message"]
     assert isinstance(unmatched, dict)
-    orphans = _rows(tmp_path, "SELECT provider_message_id, code FROM orphans FINAL WHERE kind = 'provider_receipt'")
-    assert len(orphans) == sum(unmatched.values()) - unmatched.get("not_in_log", 0)
+    receipts = _rows(tmp_path, "SELECT provider_message_id, code FROM receipts FINAL")
+    assert len(receipts) == sum(unmatched.values()) - unmatched.get("not_in_log", 0)
     again = run(tmp_path, "import", "kannel", str(OWN), "--db", "db")
     assert again.returncode == 0
     assert f"{OWN}: replayed before" in again.stderr

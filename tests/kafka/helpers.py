@@ -46,7 +46,7 @@ _ENCODERS = {topic: Encoder(topic) for topic in TOPIC_OF.values()}
 
 
 class WorkerProcess:
-    """`sms-streams correlate` as a process of its own; its log is in `log`."""
+    """A worker as a process of its own; its log is in `log`."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
@@ -96,24 +96,28 @@ class Workers:
     """Starts workers of one test; whatever is left at the end is killed."""
 
     def __init__(self, kafka: str, prefix: str, folder: Path, config: str = "", **correlate: object) -> None:
-        """`config`: TOML; `correlate`: settings of that section."""
+        """`config`: TOML; `correlate`: settings of that section, and of that of resolve."""
         self._kafka = kafka
         self._folder = folder
         (folder / "config.toml").write_text(config)
         own = {"commit_interval": "100ms", "batch_events": 500, **correlate}
         self._environment = {"SMS_TOPICS_PREFIX": prefix, "PYTHONUNBUFFERED": "1"}
-        self._environment |= {f"SMS_CORRELATE_{name.upper()}": str(value) for name, value in own.items()}
+        for section in ("CORRELATE", "RESOLVE"):
+            self._environment |= {f"SMS_{section}_{name.upper()}": str(value) for name, value in own.items()}
         self._started: list[WorkerProcess] = []
 
-    def start(self, instance: str, machine: str = "here", static_member: bool = False) -> WorkerProcess:
+    def start(
+        self, instance: str, machine: str = "here", static_member: bool = False, command_name: str = "correlate"
+    ) -> WorkerProcess:
         """Start a worker; `machine` names the folder of its local state."""
         command = [sys.executable, "-m", "streams", "-c", str(self._folder / "config.toml")]
         command += ["-X", f"bootstrap.servers={self._kafka}"]
         command += ["-X", f"consumer.session.timeout.ms={SESSION_TIMEOUT_MS}"]
         command += ["-X", "consumer.heartbeat.interval.ms=1000"]
-        command += ["correlate", "--instance", instance, "--state-dir", str(self._folder / machine)]
+        command += [command_name, "--instance", instance, "--state-dir", str(self._folder / machine)]
         command += ["--static-member"] if static_member else []
-        worker = WorkerProcess(command, self._environment, self._folder / f"{instance}-{len(self._started)}.log")
+        log = self._folder / f"{command_name}-{instance}-{len(self._started)}.log"
+        worker = WorkerProcess(command, self._environment, log)
         self._started.append(worker)
         return worker
 

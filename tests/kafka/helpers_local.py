@@ -75,8 +75,12 @@ def local_workers(kafka: str, prefix: str, folder: Path) -> Iterator[LocalWorker
         made.close()
 
 
-def run_until(worker: CorrelateWorker, done: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Do batch after batch until `done`."""
+def run_until(worker: CorrelateWorker, done: Callable[[], bool], timeout_s: float = 90) -> None:
+    """Do batch after batch until `done`.
+
+    The time is a guard against hanging and no promise: after an abort, one call may wait for the broker three times ten
+    seconds, and machines for tests are shared.
+    """
 
     def step() -> bool:
         worker.once()

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streams.events import DeliveryReport, Submit, SubmitResponse
+from streams.events import DeliveryReport, ProviderReceipt, Submit, SubmitResponse
 from streams.importers.kannel import KannelImport
-from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
+from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.summary import Summary
 
 HEX_TO_DECIMAL = {"BETA"}

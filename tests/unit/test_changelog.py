@@ -17,7 +17,9 @@ from streams.correlator.streamtime import INPUTS
 from streams.correlator.timeouts import Keeping, Rules
 from streams.events import Event
 from streams.runtime.changelog import ChangelogError, Record, Segments
+from streams.runtime.correlate import MESSAGES, correlate_processor
 from streams.runtime.partition import Partition
+from streams.settings import Settings
 from tests.adapters import FOR_EVER, Run
 from tests.histories import random_config, random_history
 from tests.unit.test_step_laws import as_of, cut, rules_of, traffic
@@ -52,12 +54,13 @@ class Machine:
     """A partition with its changelog, that can crash or move."""
 
     def __init__(self, rules: Rules, folder: Path) -> None:
-        self.rules, self.folder, self.log = rules, folder, Log()
+        self.processor = correlate_processor(Settings(), rules)
+        self.folder, self.log = folder, Log()
         self.run = Run(rules)
         self._open()
 
     def _open(self) -> None:
-        self.partition = Partition(0, self.rules, self.folder, most_in_memory=2)
+        self.partition = Partition(self.processor, 0, 1, self.folder, most_in_memory=2)
         for offset, record in self.log.records:
             if offset >= self.partition.changelog_from:
                 self.partition.restore(*record)
@@ -78,12 +81,12 @@ class Machine:
         self.partition.store.spill()
 
     def feed(self, events: list[Event]) -> None:
-        self.commit(self.partition.correlator.step(events))
+        self.commit(self.partition.core.step(events, 0))
 
     def end(self, at: int) -> None:
         for source in range(INPUTS):
             self.partition.time.ended(source, True)
-        self.commit(self.partition.correlator.advance_to(at))
+        self.commit(self.partition.core.advance_to(at))
 
 
 @laws
@@ -135,7 +138,7 @@ def test_segments_die_when_all_in_them_is_due(tmp_path: Path) -> None:
 def all_messages(machine: Machine) -> list[Message]:
     machine.crash()
     found: dict[str, Message] = {}
-    segments = Segments()
+    segments = Segments(MESSAGES)
     for _, record in machine.log.records:
         restored = segments.restore(*record)
         if isinstance(restored, list):
@@ -145,4 +148,4 @@ def all_messages(machine: Machine) -> list[Message]:
 
 def test_a_changelog_of_another_format_is_refused() -> None:
     with pytest.raises(ChangelogError, match="run the version that wrote it"):
-        Segments().restore(b"m", msgspec.msgpack.encode((99, 0, [0, 0, 0], 0)))
+        Segments(MESSAGES).restore(b"m", msgspec.msgpack.encode((99, 0, [0, 0, 0], 0)))

@@ -83,7 +83,7 @@ def test_what_cannot_be_meant_is_refused() -> None:
 
 def test_two_runs_share_no_message_ids_though_the_seed_is_the_same() -> None:
     first, second = (
-        {arrival.record.message_id for arrival in Traffic(plan(wish, now, None, {}, {}).config, 1)}
+        {arrival.key for arrival in Traffic(plan(wish, now, None, {}, {}).config, 1)}
         for wish in (NOTHING._replace(messages=200),)
         for now in (NOW, NOW + 5_000)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.correlator.message import Message, message_key
+from streams.runtime.correlate import MESSAGES
 from streams.runtime.store import DiskStore
 
 NOW = 1_767_225_600_000
@@ -12,8 +13,8 @@ SOON = NOW + 60_000
 LATER = NOW + 3_600_000
 
 
-def store(path: Path) -> DiskStore:
-    return DiskStore(path, most_in_memory=2, keep=True)
+def store(path: Path) -> DiskStore[Message]:
+    return DiskStore(path, 2, MESSAGES, keep=True)
 
 
 def message(name: str, due_ms: int) -> Message:
@@ -22,7 +23,7 @@ def message(name: str, due_ms: int) -> Message:
     return made
 
 
-def filled(path: Path) -> DiskStore:
+def filled(path: Path) -> DiskStore[Message]:
     """Ten messages, most of them on disk, half of them due soon."""
     made = store(path)
     assert made.due(NOW) == []

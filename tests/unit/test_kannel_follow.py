@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from streams.apps.import_kannel import follow_lines, import_kannel, ndjson_sink, read_pairs, read_zone
-from streams.events import Submit
-from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
+from streams.events import ProviderReceipt, Submit
+from streams.importers.kannel_options import ImportedEvent, Options
 from tests.unit.test_kannel_import import line, lost
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "kannel" / "own-format" / "access.log"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.events import DeliveryReport, Submit, SubmitResponse
+from streams.events import DeliveryReport, ProviderReceipt, Submit, SubmitResponse
 from streams.importers.kannel import KannelImport
-from streams.importers.kannel_options import ImportedEvent, Options, ProviderReceipt
+from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.summary import Summary
 
 DAY = "2026-11-22"

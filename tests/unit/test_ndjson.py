@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.codec.ndjson import BadLineError, parse_line
-from streams.events import OrphanReport, Submit
+from streams.events import ProviderReceipt, Submit
 
 AT = 1_772_445_600_000
 
@@ -80,11 +80,10 @@ def test_fields_nobody_knows_are_named() -> None:
     assert parse_line(line(submited_by="x", colour=1)).ignored == ("submited_by", "colour")
 
 
-def test_a_report_that_knows_only_the_providers_id_is_kept_as_an_orphan() -> None:
+def test_a_report_that_knows_only_the_providers_id_is_a_receipt() -> None:
     report = {"topic": "sms.provider-receipt", "provider": "p", "provider_message_id": "i", "received_at_ms": AT}
     event = parse_line(json.dumps(report | {"code": "DELIVRD"}).encode()).event
-    assert isinstance(event, OrphanReport)
-    assert (event.kind, event.provider_message_id, event.event_at_ms) == ("provider_receipt", "i", AT)
+    assert event == ProviderReceipt("p", "i", None, None, AT, None, "DELIVRD", "", "")
 
 
 @given(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from itertools import islice
 
+import msgspec
 import pytest
 
-from streams.events import DeliveryReport, Submit, SubmitResponse
-from streams.simulator import Arrival, Campaign, Traffic, TrafficConfig, Truth
+from streams.events import DeliveryReport, ProviderReceipt, Submit, SubmitResponse
+from streams.simulator import Arrival, Campaign, Provider, Traffic, TrafficConfig, Truth
 
 SMALL = TrafficConfig(messages=3_000)
 HABITS = (
@@ -41,7 +42,7 @@ def _run(config: TrafficConfig, seed: int = 1) -> tuple[list[Arrival], list[Trut
 def _by_message(arrivals: list[Arrival]) -> dict[str, list[Arrival]]:
     found: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
-        found[arrival.record.message_id].append(arrival)
+        found[arrival.key].append(arrival)
     return found
 
 
@@ -173,3 +174,14 @@ def test_what_cannot_be_simulated_is_refused() -> None:
         TrafficConfig(providers=[])
     with pytest.raises(ValueError, match="no habit lose"):
         SMALL.everywhere(lose=0.1)
+
+
+def test_a_provider_may_report_by_its_own_id_only_and_write_it_otherwise() -> None:
+    provider = Provider(name="own", reports_by="provider_id", receipt_id_form="decimal", lagging=0, duplicate=0)
+    arrivals, _ = _run(msgspec.structs.replace(SMALL, providers=[provider]), 1)
+    answers = {a.record.provider_message_id for a in arrivals if isinstance(a.record, SubmitResponse)}
+    receipts = {a.record.provider_message_id for a in arrivals if isinstance(a.record, ProviderReceipt)}
+    assert not any(isinstance(arrival.record, DeliveryReport) for arrival in arrivals)
+    assert receipts
+    known = {str(int(id_, 16)) for id_ in answers if id_}
+    assert len(receipts - known) < len(receipts) / 20, "all but those whose answer was lost"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from streams.correlator.timeouts import Keeping, Rules
 from streams.events import Event
+from streams.runtime.correlate import MESSAGES
 from streams.runtime.store import DiskStore
 from streams.settings import settings_from
 from tests.adapters import FOR_EVER, CatalogCodes, Run
@@ -104,7 +105,7 @@ def test_state_on_disk_changes_no_row(seed: int, keeping: Keeping, tmp_path_fact
     config, events = traffic(rng)
     end = as_of(events, rng)
     folder: Path = tmp_path_factory.mktemp("cold")
-    store = DiskStore(folder / "a", most_in_memory=1)
+    store = DiskStore(folder / "a", 1, MESSAGES)
     memory, disk = Run(rules_of(config, keeping)), Run(rules_of(config, keeping), store)
     for batch in cut(rng, events):
         memory.feed(batch)

@@ -15,11 +15,14 @@ from streams.schemafiles import schemas_dir
 
 EVERY_TOPIC = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
 
+INNER_TOPICS = {"sms.correlate-changelog", "sms.resolve-changelog", "sms.resolve-repartition"}
+"""What the workers write for themselves."""
+
 
 def test_every_topic_of_the_system_is_described_and_has_its_schema() -> None:
     topics = load_topics()
-    assert set(topics) == EVERY_TOPIC | {"sms.correlate-changelog"}
-    assert {name for name, spec in topics.items() if spec.schema != f"{name}.avsc"} == {"sms.correlate-changelog"}
+    assert set(topics) == EVERY_TOPIC | INNER_TOPICS
+    assert {name for name, spec in topics.items() if spec.schema != f"{name}.avsc"} == INNER_TOPICS
 
 
 def test_every_schema_file_belongs_to_a_topic() -> None:
@@ -33,14 +36,17 @@ def test_what_correlate_joins_and_writes_by_partition_is_co_partitioned() -> Non
     assert {"sms.submit", "sms.submit-response", "sms.delivery-report", "sms.correlate-changelog"} <= set(
         groups["correlate"]
     )
-    assert set(groups["resolve"]) == {"sms.provider-receipt", "sms.receipt-index"}
+    assert set(groups["resolve"]) == {
+        *("sms.provider-receipt", "sms.receipt-index", "sms.resolve-repartition", "sms.resolve-changelog")
+    }
 
 
 def test_no_revision_is_ever_compacted_away_and_the_changelog_always_is() -> None:
     topics = load_topics()
     assert topics["sms.message-status"].cleanup == "delete"
-    assert topics["sms.correlate-changelog"].settings()["cleanup.policy"] == "compact"
-    assert topics["sms.correlate-changelog"].retention_ms == -1
+    for changelog in ("sms.correlate-changelog", "sms.resolve-changelog"):
+        assert topics[changelog].settings()["cleanup.policy"] == "compact"
+        assert topics[changelog].retention_ms == -1
 
 
 def test_arrival_is_by_the_brokers_clock_where_strangers_write() -> None:

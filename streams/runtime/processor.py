@@ -1,0 +1,134 @@
+"""What a worker runs: its topics, its core, its state. `correlate` and `resolve` are two of them, on one runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+
+from streams.codec.schemas import Registry
+from streams.correlator.streamtime import StreamTime
+from streams.runtime.stats import Stats
+
+
+class Item(Protocol):
+    """One piece of state; ``due_ms`` and ``longest_due_ms`` as in `streams.correlator.message.Message`."""
+
+    key: str
+    due_ms: int
+    longest_due_ms: int
+
+    def pack(self) -> tuple[Any, ...]:
+        """Return it as values that msgpack knows."""
+
+
+T = TypeVar("T", bound=Item)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of state: how it comes back from what `pack` gave, and the number of that format."""
+
+    unpack: Callable[[Any], T]
+    format: int
+
+
+class Delta(Protocol):
+    """What a step changed and puts out."""
+
+    events: int
+    timeouts: int
+    duplicates: int
+    orphans: list[Any]
+    changed: dict[str, Any]
+    dropped: list[str]
+
+    def merge(self, later: Self) -> None:
+        """Add what a later step of the same partition changed."""
+
+
+class Core(Protocol):
+    """A pure core at work on one partition."""
+
+    def step(self, events: list[Any], read_at_ms: int) -> Any:
+        """Take in events and return the `Delta`; `read_at_ms` is the wall clock's time."""
+
+    def advance_to(self, stream_time_ms: int) -> Any:
+        """Move stream time and return the `Delta`."""
+
+
+class Own(Protocol):
+    """The settings that every worker has (`streams.settings`)."""
+
+    @property
+    def group(self) -> str:
+        """The consumer group."""
+
+    @property
+    def instance(self) -> str:
+        """The worker's name, empty for one that is found."""
+
+    @property
+    def state_dir(self) -> str:
+        """Where its local state is."""
+
+    @property
+    def commit_interval_ms(self) -> int:
+        """The longest wait for records."""
+
+    @property
+    def batch_events(self) -> int:
+        """The most records of a batch."""
+
+    @property
+    def hot_messages(self) -> int:
+        """How many pieces of state stay in memory."""
+
+    @property
+    def dead_letter_share(self) -> float:
+        """The share of unusable records that stops it."""
+
+
+class Source(NamedTuple):
+    """An input topic: whose schema its values have (the topic of that name), and what its records become."""
+
+    topic: str
+    schema: str
+    make: Callable[[Any], Any] | None = None
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch made of one partition: ``events`` went in, ``delta`` and the dead letters come out.
+
+    ``indexed`` is how many records of the receipt index it gave, once they are written.
+    """
+
+    partition: Any
+    events: list[Any]
+    delta: Any
+    dead: list[Any]
+    indexed: int = 0
+
+
+MakeCore = Callable[[Any, StreamTime, int, int], Core]
+"""From the store, the stream time, the partition's number and how many there are."""
+
+
+@dataclass(frozen=True)
+class Processor:
+    """``joined``: topics that need the inputs' number of partitions; ``others``: topics that must be there besides.
+
+    ``count`` adds to the counters what only this processor has.
+    """
+
+    name: str
+    own: Own
+    sources: Sequence[Source]
+    changelog: str
+    joined: Sequence[str]
+    others: Sequence[str]
+    kind: Kind[Any]
+    core: MakeCore
+    output: Callable[[Registry | None, str], Any]
+    count: Callable[[Stats, Work], None]
