@@ -1,0 +1,140 @@
+"""Route health of one partition: what a step did, counted by route and window (`sms.route-health`).
+
+Everything counts once, in the window of its own event time: submits, first answers, reports, the changes of status
+that reports make; timeouts in the window of their deadline. Totals are kept, and told as absolute numbers, so what is
+told again replaces what was told before. A window is told when it is over by stream time, and again when something
+more came (not more often than every `RETELL_MS`). It is forgotten `KEEP_MS` after its end, and what is dated earlier
+than that counts at the edge, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from streams.correlator.counting import Counted, count
+from streams.correlator.step import Delta
+from streams.correlator.timeouts import Rules
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
+from streams.events import RouteHealth
+
+RETELL_MS = 5_000
+"""A window that is over is told again after so much stream time at the soonest."""
+_NO_ROUTE: Route = ("", "", "", "unknown")
+
+
+class Health:
+    """The totals of one source partition."""
+
+    def __init__(self, partition: int, rules: Rules) -> None:
+        """Start with nothing counted."""
+        self._partition = partition
+        self._rules = rules
+        self.windows: dict[int, dict[Route, Totals]] = {}
+        self._open: set[int] = set()
+        self._changed: dict[tuple[int, Route], Totals] = {}
+        self._untold: dict[int, set[Route]] = {}
+        self._told_ms: dict[int, int] = {}
+        self._beat = 0
+
+    # ---- counting ----------------------------------------------------------------------------------------------
+
+    def take(self, delta: Delta, before_ms: int, now_ms: int) -> None:
+        """Count what a step did that moved stream time from `before_ms` to `now_ms`."""
+        for found in count(delta, self._rules, before_ms - KEEP_MS):
+            self._add(found, now_ms)
+        for window in [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]:
+            self._open.discard(window)
+            for route, totals in self.windows[window].items():
+                totals.close()
+                self._changed[window, route] = totals
+
+    def _add(self, found: Counted, now_ms: int) -> None:
+        """Add what was counted of one route in one window."""
+        totals = self._totals(found.window, found.route)
+        counts = totals.counts
+        for measure, number in found.counts:
+            counts[measure] = counts.get(measure, 0) + number
+        for into, more in (
+            (totals.refusals, found.refusals),
+            (totals.failures, found.failures),
+            (totals.sample, found.sample),
+        ):
+            for name, number in more.items():
+                into[name] = into.get(name, 0) + number
+        if found.recipients is not None:
+            totals.add_recipients(found.recipients)
+        totals.changed_ms = now_ms
+        self._changed[found.window, found.route] = totals
+        self._untold.setdefault(found.window, set()).add(found.route)
+
+    def _totals(self, window: int, route: Route) -> Totals:
+        routes = self.windows.get(window)
+        if routes is None:
+            routes = self.windows[window] = {}
+        totals = routes.get(route)
+        if totals is None:
+            totals = routes[route] = Totals()
+            self._open.add(window)
+        return totals
+
+    # ---- telling -----------------------------------------------------------------------------------------------
+
+    def tell(self, now_ms: int) -> list[RouteHealth]:
+        """Return what is to be told at stream time `now_ms`, and forget what is over for good.
+
+        At the end comes a heartbeat, once a window: how far this partition has got.
+        """
+        told = []
+        for window in sorted(w for w in self._untold if self._is_due(w, now_ms)):
+            routes = self.windows[window]
+            told += [
+                routes[route].record(route, window, self._partition, now_ms) for route in sorted(self._untold.pop(window))
+            ]
+            self._told_ms[window] = now_ms
+        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
+            for route in self.windows.pop(window):
+                self._changed.pop((window, route), None)
+            self._told_ms.pop(window, None)
+            self._open.discard(window)
+        if now_ms // WINDOW_MS > self._beat:
+            self._beat = now_ms // WINDOW_MS
+            told.append(Totals().record(_NO_ROUTE, self._beat - 1, self._partition, now_ms))
+        return told
+
+    def _is_due(self, window: int, now_ms: int) -> bool:
+        end_ms = (window + 1) * WINDOW_MS
+        last_ms = self._told_ms.get(window)
+        return end_ms <= now_ms and (last_ms is None or last_ms + RETELL_MS <= now_ms or end_ms + KEEP_MS <= now_ms)
+
+    # ---- state -------------------------------------------------------------------------------------------------
+
+    def changes(self) -> Iterator[tuple[int, Any]]:
+        """Yield what changed since the last time: until when (stream time) it matters, and the packed totals."""
+        changed, self._changed = self._changed, {}
+        for (window, route), totals in changed.items():
+            yield (window + 1) * WINDOW_MS + KEEP_MS, (window, route, totals.pack())
+
+    def restore(self, change: Any) -> None:
+        """Take in what `changes` yielded; in the same order."""
+        window, route, packed = change
+        self._totals(window, tuple(route)).unpack(packed)
+
+    def restored(self, now_ms: int) -> None:
+        """Go on at stream time `now_ms`: what may not have been told yet is told (again)."""
+        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
+            del self.windows[window]
+        for window, routes in self.windows.items():
+            if all(totals.recipients is None for totals in routes.values()):
+                self._open.discard(window)
+            recent = {r for r, totals in routes.items() if totals.changed_ms > now_ms - 2 * RETELL_MS - WINDOW_MS}
+            if recent:
+                self._untold[window] = recent
+        self._open &= self.windows.keys()
+        self._beat = now_ms // WINDOW_MS - 1
+
+    def everything(self) -> list[Any]:
+        """Return all totals as `changes` would, for a checkpoint. Nothing may be counted afterwards."""
+        for totals in (totals for routes in self.windows.values() for totals in routes.values()):
+            totals.fresh = totals.recipients or []
+        return [(w, route, totals.pack()) for w, routes in self.windows.items() for route, totals in routes.items()]
