@@ -185,7 +185,6 @@ class RouteHealth(NamedTuple):
     receipt_latency: Mapping[str, int]
     recipients: bytes | None
     ranges: Mapping[str, int]
-    sequential: int
     campaign_sample: Mapping[str, int]
 
 

@@ -8,7 +8,8 @@ All of it is deterministic and merges: the sketch of two partitions or windows i
   in the other 54 (standard error 3.3 %; linear counting below 2,560). Bytes: empty = nothing seen; ``01`` and two
   bytes for each register in use, big endian, ``register << 6 | rank``, in order; or ``02`` and 1,024 bytes of ranks,
   from 512 registers on.
-- **Ranges.** `number_range`: the recipient without its last four digits.
+- **Ranges.** `number_range`: the recipient without its last two digits, that is a hundred numbers next to each other. Each
+  window keeps the fullest; numbers in sequence fill a range within minutes, ordinary traffic never does.
 - **Sample.** One recipient in `SAMPLE` (by hash) is in the sample: all submits to it are counted exactly, whatever
   window or partition they are in, so a repetition that is seen there is a fact and no estimate.
 """
@@ -25,7 +26,7 @@ import numpy.typing as npt
 SAMPLE = 16
 """One recipient in so many is in the sample."""
 
-KEPT_RANGES = 16
+KEPT_RANGES = 24
 """A window names at most so many number ranges."""
 
 _MASK = (1 << 64) - 1
@@ -72,14 +73,18 @@ def mix_many(values: UInts) -> UInts:
 
 
 def number_range(recipient: str) -> str:
-    """Return the range of a recipient: its digits without the last four ("" where there are no more)."""
-    return str(digits(recipient) // 10_000 or "")
+    """Return the range of a recipient: its digits without the last two ("" where there are no more)."""
+    return str(digits(recipient) // 100 or "")
 
 
 def fullest(ranges: Mapping[str, int], kept: int = KEPT_RANGES) -> dict[str, int]:
-    """Return the ranges with two and more submits, the `kept` fullest of them, in a fixed order."""
-    several = [(-count, name) for name, count in ranges.items() if count > 1 and name]
-    return {name: -count for count, name in sorted(several)[:kept]}
+    """Return the fullest ranges, `kept` of them, in a fixed order; equally full ones are chosen by their hash.
+
+    By hash, not by name: so a flood of numbers that are near each other, each in a range of its own, is thinned out
+    as everything else is, and not lost or kept as a whole.
+    """
+    order = sorted((-count, mix(int(name)), name) for name, count in ranges.items() if name.isdecimal())
+    return {name: -count for count, _, name in order[:kept]}
 
 
 def sample_key(campaign: str, hash_: int) -> str:
