@@ -37,6 +37,8 @@ RECORD_TYPES: dict[str, Callable[[Iterable[Any]], Any]] = {
     events.MESSAGE_STATUS: events.MessageStatus._make,
     events.ORPHAN_REPORT: events.OrphanReport._make,
     events.DEAD_LETTER: events.DeadLetter._make,
+    events.ROUTE_HEALTH: events.RouteHealth._make,
+    events.ANOMALY: events.Anomaly._make,
 }
 
 
