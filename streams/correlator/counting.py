@@ -6,7 +6,7 @@ revisions, and numpy counts. What was special is counted one by one, in `streams
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,23 +14,22 @@ import numpy.typing as npt
 
 from streams.correlator import totals as t
 from streams.correlator import verdict as words
-from streams.correlator.counting_one import OneByOne
+from streams.correlator.counting_one import Groups, OneByOne, TotalsOf, route_of
 from streams.correlator.message import Message
 from streams.correlator.recipients import values_of
 from streams.correlator.step import Delta
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route
 from streams.correlator.verdict import Verdict
 from streams.events import Submit
 from streams.health import buckets, sketch
+from streams.health.sketch import UInts
 
 Ints = npt.NDArray[np.int64]
-TotalsOf = Callable[[int, Route], Totals]
 
 _FIRST_TWO = 512
 """The version of a message of which one submit and one answer are known."""
-_STATUS = Verdict._fields.index("status")
 _SUBMITTED_AT = Verdict._fields.index("submitted_at_ms")
 _VERSION = Verdict._fields.index("version")
 _UNKNOWN = Verdict._fields.index("unknown_code")
@@ -38,7 +37,7 @@ _RECIPIENT = Submit._fields.index("recipient")
 
 _CODE = {status: number for number, status in enumerate((*words.OPEN_ORDER, words.EXCLUDED, *t.FINAL))}
 _SUBMITTED, _ACCEPTED = _CODE[words.SUBMITTED], _CODE[words.ACCEPTED]
-_FIRST_FINAL = _CODE[words.DELIVERED]
+_FIRST_FINAL, _FAILED = _CODE[words.DELIVERED], _CODE[words.FAILED]
 _MEASURE_OF = np.array([t.FINAL.get(status, -1) for status in _CODE], np.int64)
 _BOUNDS = np.array(buckets.BOUNDS, np.int64)
 _MOST_DENSE = 1 << 17
@@ -63,11 +62,6 @@ class Routes:
         return found
 
 
-def route_of(submit: Submit) -> Route:
-    """Return the route that a submit went."""
-    return submit.account, submit.provider, submit.country, submit.traffic_type
-
-
 class Columns(NamedTuple):
     """The plain events of a step, each with its revision: one entry each, in every array."""
 
@@ -84,69 +78,78 @@ class Counting:
 
     def __init__(self, rules: Rules, totals_of: TotalsOf) -> None:
         """Add to the totals that `totals_of` gives for a window (from 1970) and a route."""
+        self._rules = rules
         self._totals_of = totals_of
-        self._one = OneByOne(rules, totals_of)
         self._routes = Routes()
 
     def count(self, delta: Delta, oldest_ms: int) -> None:
-        """Count what a step did; what is dated before `oldest_ms` counts there."""
+        """Count what a step did; timeouts and orphans dated before `oldest_ms` count there."""
         noted, revisions = delta.noted, delta.revisions
+        groups = Groups(self._totals_of)
+        one = OneByOne(self._rules, groups)
+        found: list[Ints] = []
         if noted.events:
-            rest = self._one.events_of(delta)
-            columns = _columns(delta, *rest.plain)
+            rest = one.events_of(delta)
+            if len(rest.plain[0]):
+                found = Plain(_columns(delta, *rest.plain), groups, one, self._routes).count()
             for special, event in rest.special:
-                self._one.special(special, event, revisions[special.position][1], delta.said_ms[special.position])
+                one.special(special, event, revisions[special.position][1], delta.said_ms[special.position])
             for silent, event in rest.silent:
-                self._one.silent(silent, event)
-            if columns.events:
-                self._plain(columns)
-        for position in noted.passed:
-            self._one.passed(revisions[position][1], max(delta.said_ms[position], oldest_ms))
+                one.silent(silent, event)
+        for position, settled in noted.passed:
+            if not settled:
+                one.passed(revisions[position][1], max(delta.said_ms[position], oldest_ms))
         for at_ms, orphan in noted.given_up:
-            self._one.given_up(orphan, max(at_ms, oldest_ms))
+            one.given_up(orphan, max(at_ms, oldest_ms))
+        if not groups.totals:
+            return
+        places = np.concatenate([*found, np.array(groups.places, np.int64)])
+        counts = np.bincount(places, minlength=len(groups.totals) * t.MEASURES).reshape(-1, t.MEASURES)
+        for totals, row in zip(groups.totals, counts, strict=True):
+            totals.counts += row
 
-    def _plain(self, columns: Columns) -> None:
-        number = self._routes.number
-        routes = np.array([m.route or number(m, v[1]) for m, v in columns.revisions], np.int64)
-        windows = np.maximum(columns.times_ms, columns.said_ms - KEEP_MS) // WINDOW_MS
-        first = int(windows.min())
-        width = int(windows.max()) - first + 1
-        groups, keys = _compress(routes * width + (windows - first))
-        totals = [self._totals_of(int(key % width) + first, self._routes.names[key // width]) for key in keys.tolist()]
-        found = [
-            self._submits(columns, groups, windows, totals),
-            *self._answers(columns, groups, totals),
-            *self._reports(columns, groups, totals),
-        ]
-        which, numbers = np.unique(np.concatenate(found), return_counts=True)
-        for place, more in zip(which.tolist(), numbers.tolist(), strict=True):
-            counts = totals[place // t.MEASURES].counts
-            measure = place % t.MEASURES
-            counts[measure] = counts.get(measure, 0) + more
 
-    def _submits(self, columns: Columns, groups: Ints, windows: Ints, totals: list[Totals]) -> Ints:
+class Plain:
+    """The plain events of one step."""
+
+    def __init__(self, columns: Columns, groups: Groups, one: OneByOne, routes: Routes) -> None:
+        """Find out which window and route each of them counts in."""
+        number = routes.number
+        own = np.array([m.route or number(m, v.submit) for m, v in columns.revisions], np.int64)
+        self._windows = np.maximum(columns.times_ms, columns.said_ms - KEEP_MS) // WINDOW_MS
+        first = int(self._windows.min())
+        width = int(self._windows.max()) - first + 1
+        numbers, keys = _compress(own * width + (self._windows - first))
+        known = [groups.number(key % width + first, routes.names[key // width]) for key in keys.tolist()]
+        self._groups = np.array(known, np.int64)[numbers]
+        self._totals = groups.totals
+        self._columns = columns
+        self._one = one
+
+    def count(self) -> list[Ints]:
+        """Return the places of what is counted, once for each time."""
+        return [*self._submits(), *self._answers(), *self._reports()]
+
+    def _submits(self) -> list[Ints]:
         """Count submits, and hand their recipients to the totals of their windows."""
+        columns, totals = self._columns, self._totals
         where = np.flatnonzero((columns.sources == SUBMITS) & (columns.status == _SUBMITTED))
         if not len(where):
-            return where
+            return []
         events = [columns.events[i] for i in where.tolist()]
-        own = groups[where]
+        own = self._groups[where]
         values = values_of([event[_RECIPIENT] for event in events])
         hashes = sketch.mix_many(values)
         for i in np.flatnonzero(hashes % np.uint64(sketch.SAMPLE) == 0).tolist():
             totals[own[i]].add_sample(events[i], int(hashes[i]))
-        open_still = columns.said_ms[where] < (windows[where] + 1) * WINDOW_MS + DETAIL_MS
-        open_groups, values = own[open_still], values[open_still]
-        order = np.argsort(open_groups, kind="stable")
-        starts = np.flatnonzero(np.diff(open_groups[order], prepend=-1))
-        for group, part in zip(
-            open_groups[order][starts].tolist(), np.split(values[order], starts[1:]) if len(starts) else [], strict=True
-        ):
+        open_still = columns.said_ms[where] < (self._windows[where] + 1) * WINDOW_MS + DETAIL_MS
+        for group, part in _split(own[open_still], values[open_still]):
             totals[group].add_recipients(part)
-        return own * t.MEASURES + t.SUBMITS
+        return [own * t.MEASURES + t.SUBMITS]
 
-    def _answers(self, columns: Columns, groups: Ints, totals: list[Totals]) -> list[Ints]:
+    def _answers(self) -> list[Ints]:
         """Count first answers that are OK; what else there is, one by one."""
+        columns, groups = self._columns, self._groups
         where = np.flatnonzero(columns.sources == ANSWERS)
         if not len(where):
             return []
@@ -155,28 +158,32 @@ class Counting:
         plain = first & (columns.status[where] == _ACCEPTED)
         for i in np.flatnonzero(~plain).tolist():
             at = int(where[i])
-            self._one.answer(totals[groups[at]], columns.events[at], verdicts[i].submit, bool(first[i]))
+            self._one.answer(int(groups[at]), columns.events[at], verdicts[i].submit, bool(first[i]))
+        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[plain]
         where = where[plain]
-        latency = columns.times_ms[where] - _submitted_at(columns, where)
+        latency = columns.times_ms[where] - submitted
         return [groups[where] * t.MEASURES + t.RESPONSES_OK, _histogram(groups[where], t.RESPONSE_LATENCY, latency)]
 
-    def _reports(self, columns: Columns, groups: Ints, totals: list[Totals]) -> list[Ints]:
+    def _reports(self) -> list[Ints]:
         """Count reports that settled their message; what else there is, one by one."""
+        columns, groups = self._columns, self._groups
         where = np.flatnonzero(columns.sources == REPORTS)
         if not len(where):
             return []
-        final = columns.status[where] >= _FIRST_FINAL
-        failed = columns.status[where] == _CODE[words.FAILED]
-        unknown = np.array([columns.revisions[i][1][_UNKNOWN] for i in where.tolist()])
+        verdicts = [columns.revisions[i][1] for i in where.tolist()]
+        status = columns.status[where]
+        final = status >= _FIRST_FINAL
+        unknown = np.array([v[_UNKNOWN] for v in verdicts])
         for i in np.flatnonzero(~final | unknown).tolist():
             at = int(where[i])
-            self._one.report(totals[groups[at]], columns.events[at], columns.revisions[at][1].submit)
-        for at in where[failed].tolist():
-            totals[groups[at]].add_failure(columns.revisions[at][1].reason)
-        where = where[final]
-        latency = columns.times_ms[where] - _submitted_at(columns, where)
+            self._one.report(int(groups[at]), columns.events[at], verdicts[i].submit)
+        for i in np.flatnonzero(status == _FAILED).tolist():
+            self._totals[groups[where[i]]].add_failure(verdicts[i].reason)
+        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[final]
+        where, status = where[final], status[final]
+        latency = columns.times_ms[where] - submitted
         return [
-            groups[where] * t.MEASURES + _MEASURE_OF[columns.status[where]],
+            groups[where] * t.MEASURES + _MEASURE_OF[status],
             _histogram(groups[where], t.RECEIPT_LATENCY, latency),
         ]
 
@@ -193,12 +200,17 @@ def _columns(delta: Delta, event_places: Ints, positions: Ints) -> Columns:
     if len(event_places) < len(events):
         events = [events[i] for i in event_places.tolist()]
         sources, times = sources[event_places], times[event_places]
-    status = np.array([_CODE[v[_STATUS]] for _, v in revisions], np.int64)
+    status = np.array([_CODE[v.status] for _, v in revisions], np.int64)
     return Columns(events, revisions, sources, times, said, status)
 
 
-def _submitted_at(columns: Columns, where: Ints) -> Ints:
-    return np.array([columns.revisions[i][1][_SUBMITTED_AT] for i in where.tolist()], np.int64)
+def _split(groups: Ints, values: UInts) -> Iterator[tuple[int, UInts]]:
+    """Yield the values of each group."""
+    order = np.argsort(groups, kind="stable")
+    in_order = groups[order]
+    starts = np.flatnonzero(np.diff(in_order, prepend=-1))
+    if len(starts):
+        yield from zip(in_order[starts].tolist(), np.split(values[order], starts[1:]), strict=True)
 
 
 def _histogram(groups: Ints, first: int, latency_ms: Ints) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,12 @@ from streams.correlator.timeouts import Rules
 from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
 from streams.correlator.verdict import Verdict
 from streams.events import DeliveryReport, OrphanReport, Submit, SubmitResponse
-from streams.health import sketch
+from streams.health import buckets, sketch
 
 Ints = npt.NDArray[np.int64]
+TotalsOf = Callable[[int, Route], Totals]
 
 _ANSWERED = {OK: t.RESPONSES_OK, TEMPORARY: t.RESPONSES_TEMPORARY, PERMANENT: t.RESPONSES_PERMANENT}
-_DERIVED = {words.SENT_WITHOUT_SR: t.TIMEOUTS_NO_RECEIPT}
 
 
 class Rest(NamedTuple):
@@ -34,20 +35,51 @@ class Rest(NamedTuple):
     silent: list[tuple[Silent, Any]]
 
 
-class OneByOne:
-    """Counts single events."""
+class Groups:
+    """The totals that one step counts in, by number; what is counted one by one is gathered in ``places``.
 
-    def __init__(self, rules: Rules, totals_of: Callable[[int, Route], Totals]) -> None:
-        """Look codes up in `rules`; add to the totals that `totals_of` gives for a window and a route."""
-        self._rules = rules
+    The place of a measure of a group is group * `totals.MEASURES` + measure.
+    """
+
+    def __init__(self, totals_of: TotalsOf) -> None:
+        """Take the totals of a window (from 1970) and a route from `totals_of`."""
         self._totals_of = totals_of
+        self._numbers: dict[tuple[int, Route], int] = {}
+        self.totals: list[Totals] = []
+        self.places: list[int] = []
+
+    def number(self, window: int, route: Route) -> int:
+        """Return the number of a window and a route."""
+        key = (window, route)
+        found = self._numbers.get(key)
+        if found is None:
+            found = self._numbers[key] = len(self.totals)
+            self.totals.append(self._totals_of(window, route))
+        return found
+
+    def at(self, when_ms: int, said_ms: int, route: Route) -> int:
+        """Return the number for what is dated `when_ms` and was said at stream time `said_ms`."""
+        return self.number(max(when_ms, said_ms - KEEP_MS) // WINDOW_MS, route)
+
+    def add(self, group: int, measure: int) -> None:
+        """Count one."""
+        self.places.append(group * t.MEASURES + measure)
+
+
+class OneByOne:
+    """Counts single events of one step."""
+
+    def __init__(self, rules: Rules, groups: Groups) -> None:
+        """Look codes up in `rules`; count in `groups`."""
+        self._rules = rules
+        self._groups = groups
 
     @staticmethod
     def events_of(delta: Delta) -> Rest:
         """Tell which event made which revision: both stand in order, but for those that `delta.noted` names."""
         noted = delta.noted
         before = np.array([silent.before for silent in noted.silent], np.int64)
-        passed = np.array(noted.passed, np.int64)
+        passed = np.array([passed.position for passed in noted.passed], np.int64)
         silent_places = before - np.searchsorted(passed, before) + np.arange(len(before))
         places = np.delete(np.arange(len(noted.events)), silent_places)
         positions = np.delete(np.arange(len(delta.revisions)), passed)
@@ -58,102 +90,100 @@ class OneByOne:
             list(zip(noted.silent, [noted.events[i] for i in silent_places.tolist()], strict=True)),
         )
 
-    def _at(self, when_ms: int, said_ms: int, route: Route) -> Totals:
-        return self._totals_of(max(when_ms, said_ms - KEEP_MS) // WINDOW_MS, route)
-
     # ---- events that the general rules took -----------------------------------------------------------------------
 
     def special(self, special: Special, event: Any, verdict: Verdict, said_ms: int) -> None:
         """Count an event that the general rules made a revision of."""
-        route = route_of(special.submit)
-        if isinstance(event, Submit):
+        submit, groups = special.submit, self._groups
+        kind = event.__class__
+        if kind is Submit:
             self._submit(special, event, verdict, said_ms)
-        elif isinstance(event, SubmitResponse):
-            totals = self._at(event.responded_at_ms, said_ms, route)
-            if not special.new:
-                totals.add(t.DUPLICATES)
-                return
-            self.answer(totals, event, special.submit, special.first)
-            if verdict.late and verdict.answer is event:
-                totals.add(t.LATE)
+            return
+        answered = kind is SubmitResponse
+        group = groups.at(event.responded_at_ms if answered else event.received_at_ms, said_ms, route_of(submit))
+        if not special.new:
+            groups.add(group, t.DUPLICATES)
+            return
+        if answered:
+            self.answer(group, event, submit, special.first)
         else:
-            totals = self._at(event.received_at_ms, said_ms, route)
-            if not special.new:
-                totals.add(t.DUPLICATES)
-                return
-            self.report(totals, event, special.submit)
-            if verdict.late and verdict.report is event:
-                totals.add(t.LATE)
+            self.report(group, event, submit)
             if verdict.conflict and not special.was_conflict:
-                totals.add(t.CONFLICTS)
+                groups.add(group, t.CONFLICTS)
             if verdict.status != special.was:
-                self._settled(totals, verdict, event.received_at_ms)
-        if verdict.derived:
-            self._derived_at_once(special, verdict, said_ms)
+                self._settled(group, verdict, event.received_at_ms)
+        if verdict.late and event is (verdict.answer if answered else verdict.report):
+            groups.add(group, t.LATE)
 
     def _submit(self, special: Special, event: Submit, verdict: Verdict, said_ms: int) -> None:
-        route = route_of(event)
-        totals = self._at(event.submitted_at_ms, said_ms, route)
+        route, groups = route_of(event), self._groups
+        group = groups.at(event.submitted_at_ms, said_ms, route)
         if not special.new:
-            totals.add(t.DUPLICATES)
+            groups.add(group, t.DUPLICATES)
         elif event.disposition == words.SUBMITTED:
-            totals.add(t.SUBMITS)
+            groups.add(group, t.SUBMITS)
             value = value_of(event.recipient)
+            totals = groups.totals[group]
             totals.add_sample(event, sketch.mix(value))
             window = max(event.submitted_at_ms, said_ms - KEEP_MS) // WINDOW_MS
             if said_ms < (window + 1) * WINDOW_MS + DETAIL_MS:
                 totals.add_recipients(np.array([value], np.uint64))
+        if special.early:
+            self._early(special, route, verdict, said_ms)
+        if verdict.derived and special.new:
+            self.passed(verdict, said_ms)  # the submit came so late that its timeout was over
+
+    def _early(self, special: Special, route: Route, verdict: Verdict, said_ms: int) -> None:
+        """Count the facts that had waited for a submit, and what they make of it together."""
+        groups = self._groups
         answered: set[int] = set()
         for fact in special.early:
             if isinstance(fact, SubmitResponse):
-                at = self._at(fact.responded_at_ms, said_ms, route)
-                self.answer(at, fact, event, fact.attempt not in answered)
+                group = groups.at(fact.responded_at_ms, said_ms, route)
+                self.answer(group, fact, special.submit, fact.attempt not in answered)
                 answered.add(fact.attempt)
             else:
-                self.report(self._at(fact.received_at_ms, said_ms, route), fact, event)
-        if special.early and verdict.report is not None:
+                self.report(groups.at(fact.received_at_ms, said_ms, route), fact, special.submit)
+        if verdict.report is not None:
             received_ms = verdict.report.received_at_ms
-            at = self._at(received_ms, said_ms, route)
-            self._settled(at, verdict, received_ms)
+            group = groups.at(received_ms, said_ms, route)
+            self._settled(group, verdict, received_ms)
             if verdict.conflict:
-                at.add(t.CONFLICTS)
+                groups.add(group, t.CONFLICTS)
 
-    def answer(self, totals: Totals, event: SubmitResponse, submit: Submit, first: bool) -> None:
+    def answer(self, group: int, event: SubmitResponse, submit: Submit, first: bool) -> None:
         """Count an answer that is a new fact; `first` of its attempt."""
+        groups = self._groups
         outcome = self._rules.answer(event.provider or submit.provider, event.code)
         measure = _ANSWERED.get(outcome.kind, t.RESPONSES_UNKNOWN)
         if measure == t.RESPONSES_UNKNOWN:
-            totals.add(t.UNKNOWN_CODES)
+            groups.add(group, t.UNKNOWN_CODES)
         if not first:
             return
-        totals.add(measure)
-        totals.add_latency(t.RESPONSE_LATENCY, event.responded_at_ms - submit.submitted_at_ms)
+        groups.add(group, measure)
+        latency_ms = event.responded_at_ms - submit.submitted_at_ms
+        groups.add(group, t.RESPONSE_LATENCY + buckets.bucket_index(latency_ms))
         if measure in (t.RESPONSES_TEMPORARY, t.RESPONSES_PERMANENT):
-            totals.add_refusal(outcome.reason)
+            groups.totals[group].add_refusal(outcome.reason)
 
-    def report(self, totals: Totals, event: DeliveryReport, submit: Submit) -> None:
+    def report(self, group: int, event: DeliveryReport, submit: Submit) -> None:
         """Count what a report is, not what it does to its message."""
         outcome = self._rules.report(event.provider or submit.provider, event.code, event.err, event.text)
         if not outcome.final:
-            totals.add(t.REPORTS_INTERMEDIATE)
+            self._groups.add(group, t.REPORTS_INTERMEDIATE)
         if not outcome.known:
-            totals.add(t.UNKNOWN_CODES)
+            self._groups.add(group, t.UNKNOWN_CODES)
 
-    @staticmethod
-    def _settled(totals: Totals, verdict: Verdict, received_ms: int) -> None:
+    def _settled(self, group: int, verdict: Verdict, received_ms: int) -> None:
         """Count that a report settled a message, or settled it otherwise."""
         measure = t.FINAL.get(verdict.status)
         if measure is None or verdict.derived:
             return
-        totals.add(measure)
-        totals.add_latency(t.RECEIPT_LATENCY, received_ms - verdict.submitted_at_ms)
+        groups = self._groups
+        groups.add(group, measure)
+        groups.add(group, t.RECEIPT_LATENCY + buckets.bucket_index(received_ms - verdict.submitted_at_ms))
         if measure == t.FAILED:
-            totals.add_failure(verdict.reason)
-
-    def _derived_at_once(self, special: Special, verdict: Verdict, said_ms: int) -> None:
-        """A fact came to light whose timeout had passed already."""
-        if isinstance(special.submit, Submit) and special.was == "":
-            self.passed(verdict, said_ms)
+            groups.totals[group].add_failure(verdict.reason)
 
     # ---- the rest -----------------------------------------------------------------------------------------------
 
@@ -163,27 +193,33 @@ class OneByOne:
             route = (event.account, event.provider, "", "unknown")
             if silent.submit is not None:
                 route = route_of(silent.submit)
-            self._at(_time_of(event), silent.at_ms, route).add(t.DUPLICATES)
+            self._groups.add(self._groups.at(_time_of(event), silent.at_ms, route), t.DUPLICATES)
 
     def passed(self, verdict: Verdict, at_ms: int) -> None:
         """Count a timeout by what it made of its message."""
-        if not verdict.derived:
+        if not verdict.derived or not verdict.settled:
             return
         measure = t.TIMEOUTS_NO_RESPONSE
         if verdict.status == words.SENT_WITHOUT_SR:
             measure = t.TIMEOUTS_NO_RECEIPT
         elif verdict.reason == words.EXPIRED_REASON.reason:
             measure = t.TIMEOUTS_EXPIRED
-        self._totals_of(at_ms // WINDOW_MS, route_of(verdict.submit)).add(measure)
+        self._groups.add(self._groups.number(at_ms // WINDOW_MS, route_of(verdict.submit)), measure)
 
     def given_up(self, orphan: OrphanReport, at_ms: int) -> None:
         """Count an answer or report that found no message."""
-        self._totals_of(at_ms // WINDOW_MS, (orphan.account, orphan.provider, "", "unknown")).add(t.ORPHANS)
+        route = (orphan.account, orphan.provider, "", "unknown")
+        self._groups.add(self._groups.number(at_ms // WINDOW_MS, route), t.ORPHANS)
+
+
+_route: Callable[[Submit], Route] = itemgetter(
+    *map(Submit._fields.index, ("account", "provider", "country", "traffic_type"))
+)
 
 
 def route_of(submit: Submit) -> Route:
     """Return the route that a submit went."""
-    return submit.account, submit.provider, submit.country, submit.traffic_type
+    return _route(submit)
 
 
 def _time_of(event: Any) -> int:

@@ -9,10 +9,11 @@ than that counts at the edge, so that nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from streams.correlator.counting import Counted, count
+from streams.correlator.counting import Counting
+from streams.correlator.recipients import details_of
 from streams.correlator.step import Delta
 from streams.correlator.timeouts import Rules
 from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
@@ -29,44 +30,36 @@ class Health:
     def __init__(self, partition: int, rules: Rules) -> None:
         """Start with nothing counted."""
         self._partition = partition
-        self._rules = rules
+        self._counting = Counting(rules, self._changing)
         self.windows: dict[int, dict[Route, Totals]] = {}
         self._open: set[int] = set()
         self._changed: dict[tuple[int, Route], Totals] = {}
         self._untold: dict[int, set[Route]] = {}
         self._told_ms: dict[int, int] = {}
+        self._now_ms = 0
         self._beat = 0
 
     # ---- counting ----------------------------------------------------------------------------------------------
 
     def take(self, delta: Delta, before_ms: int, now_ms: int) -> None:
         """Count what a step did that moved stream time from `before_ms` to `now_ms`."""
-        for found in count(delta, self._rules, before_ms - KEEP_MS):
-            self._add(found, now_ms)
-        for window in [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]:
+        self._now_ms = now_ms
+        self._counting.count(delta, before_ms - KEEP_MS)
+        over = [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
+        _detail(totals for window in over for totals in self.windows[window].values())
+        for window in over:
             self._open.discard(window)
             for route, totals in self.windows[window].items():
                 totals.close()
                 self._changed[window, route] = totals
 
-    def _add(self, found: Counted, now_ms: int) -> None:
-        """Add what was counted of one route in one window."""
-        totals = self._totals(found.window, found.route)
-        counts = totals.counts
-        for measure, number in found.counts:
-            counts[measure] = counts.get(measure, 0) + number
-        for into, more in (
-            (totals.refusals, found.refusals),
-            (totals.failures, found.failures),
-            (totals.sample, found.sample),
-        ):
-            for name, number in more.items():
-                into[name] = into.get(name, 0) + number
-        if found.recipients is not None:
-            totals.add_recipients(found.recipients)
-        totals.changed_ms = now_ms
-        self._changed[found.window, found.route] = totals
-        self._untold.setdefault(found.window, set()).add(found.route)
+    def _changing(self, window: int, route: Route) -> Totals:
+        """Return totals that are about to change."""
+        totals = self._totals(window, route)
+        totals.changed_ms = self._now_ms
+        self._changed[window, route] = totals
+        self._untold.setdefault(window, set()).add(route)
+        return totals
 
     def _totals(self, window: int, route: Route) -> Totals:
         routes = self.windows.get(window)
@@ -85,13 +78,11 @@ class Health:
 
         At the end comes a heartbeat, once a window: how far this partition has got.
         """
-        told = []
-        for window in sorted(w for w in self._untold if self._is_due(w, now_ms)):
-            routes = self.windows[window]
-            told += [
-                routes[route].record(route, window, self._partition, now_ms) for route in sorted(self._untold.pop(window))
-            ]
-            self._told_ms[window] = now_ms
+        due = sorted(w for w in self._untold if self._is_due(w, now_ms))
+        places = [(window, route) for window in due for route in sorted(self._untold.pop(window))]
+        _detail(self.windows[window][route] for window, route in places)
+        told = [self.windows[w][route].record(route, w, self._partition, now_ms) for w, route in places]
+        self._told_ms |= dict.fromkeys(due, now_ms)
         for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
             for route in self.windows.pop(window):
                 self._changed.pop((window, route), None)
@@ -127,14 +118,23 @@ class Health:
         for window, routes in self.windows.items():
             if all(totals.recipients is None for totals in routes.values()):
                 self._open.discard(window)
-            recent = {r for r, totals in routes.items() if totals.changed_ms > now_ms - 2 * RETELL_MS - WINDOW_MS}
-            if recent:
-                self._untold[window] = recent
+            since_ms = now_ms - RETELL_MS if (window + 1) * WINDOW_MS <= now_ms else 0
+            untold = {route for route, totals in routes.items() if totals.changed_ms >= since_ms}
+            if untold:
+                self._untold[window] = untold
         self._open &= self.windows.keys()
         self._beat = now_ms // WINDOW_MS - 1
 
     def everything(self) -> list[Any]:
         """Return all totals as `changes` would, for a checkpoint. Nothing may be counted afterwards."""
-        for totals in (totals for routes in self.windows.values() for totals in routes.values()):
-            totals.fresh = totals.recipients or []
+        for routes in self.windows.values():
+            for totals in routes.values():
+                totals.fresh = totals.recipients or []
         return [(w, route, totals.pack()) for w, routes in self.windows.items() for route, totals in routes.items()]
+
+
+def _detail(totals: Iterable[Totals]) -> None:
+    """Work out what is said of the recipients, where they changed."""
+    stale = [(one, one.recipients) for one in totals if one.details is None and one.recipients is not None]
+    for (one, _), details in zip(stale, details_of([recipients for _, recipients in stale]), strict=True):
+        one.details = details

@@ -30,6 +30,7 @@ class Message(Facts):
         "key",
         "longest_due_ms",
         "message_id",
+        "route",
         "stage",
         "tail",
         "tail_of",
@@ -54,6 +55,8 @@ class Message(Facts):
         self.drop_at_ms: int | None = None
         self.due_ms = 0
         self.longest_due_ms = 0
+        # What counting remembers: the number of the message's route.
+        self.route = 0
         # What the encoder remembers between revisions: the fixed bytes of the message and of one submit.
         self.head = b""
         self.tail = b""

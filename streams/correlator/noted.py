@@ -46,6 +46,13 @@ class Silent(NamedTuple):
     at_ms: int
 
 
+class Passed(NamedTuple):
+    """A revision that a timeout made. `settled`: the message was so before."""
+
+    position: int
+    settled: bool
+
+
 @dataclass(slots=True)
 class Noted:
     """Beside the revisions of a step. Positions are positions in its list of revisions.
@@ -60,12 +67,12 @@ class Noted:
     times_ms: Sequence[int] = ()
     special: list[Special] = field(default_factory=list)
     silent: list[Silent] = field(default_factory=list)
-    passed: list[int] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
     given_up: list[tuple[int, OrphanReport]] = field(default_factory=list)
 
     def merge(self, later: Noted, revisions: int) -> None:
         """Add what a later step noted that took in no events; `revisions` had been made before it."""
-        self.passed += [position + revisions for position in later.passed]
+        self.passed += [Passed(position + revisions, settled) for position, settled in later.passed]
         self.given_up += later.given_up
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from streams.correlator import shortcuts
 from streams.correlator.message import GENERAL, Message
-from streams.correlator.noted import Noted, Silent, Special, submit_of
+from streams.correlator.noted import Noted, Passed, Silent, Special, submit_of
 from streams.correlator.rules import evaluate
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
@@ -152,7 +152,13 @@ class Correlator:
             told = was_settled or verdict.conflict
             was = self._before(message, now) if told and new_fact and kind is DeliveryReport else None
             first = kind is SubmitResponse and sum(a.attempt == event.attempt for a in message.answers) == 1
-            special = (submit_of(message, event), new_fact, first, was.status if was else "", was is not None and was.conflict)
+            special = (
+                submit_of(message, event),
+                new_fact,
+                first,
+                was.status if was else "",
+                was is not None and was.conflict,
+            )
             delta.noted.special.append(Special(len(delta.revisions), *special, early))
         self._said(message, verdict, base_ms, delta)
 
@@ -217,7 +223,7 @@ class Correlator:
         while message.due_ms <= until_ms:
             if message.deadline_ms is not None and message.deadline_ms <= message.due_ms:
                 delta.timeouts += 1
-                delta.noted.passed.append(len(delta.revisions))
+                delta.noted.passed.append(Passed(len(delta.revisions), message.drop_at_ms is not None))
                 message.stage = GENERAL
                 verdict = evaluate(message, self.rules, message.deadline_ms)
                 self._said(message, verdict, message.deadline_ms, delta)

@@ -11,11 +11,12 @@ from streams.codec.avro import Encoder
 from streams.codec.schemas import Registry
 from streams.codec.status import StatusEncoder
 from streams.correlator.step import Delta
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, DeadLetter
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, ROUTE_HEALTH, DeadLetter, RouteHealth
 from streams.runtime.changelog import Record
 
 CHANGELOG = "sms.correlate-changelog"
 _FULL_QUEUE_POLL_S = 0.5
+_ASK_S = 10.0
 
 
 class Output:
@@ -28,6 +29,8 @@ class Output:
         self._statuses = StatusEncoder(registry)
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
+        self._health = Encoder(ROUTE_HEALTH, registry)
+        self._health_partitions: list[int] = []
         self._prefix = prefix
 
     def delta(self, partition: int, delta: Delta) -> None:
@@ -42,6 +45,19 @@ class Output:
                 self._produce(topic, value, message.message_id, partition)
         for orphan in delta.orphans:
             self._produce(self._prefix + ORPHAN_REPORT, self._orphans.encode(orphan), orphan.message_id)
+
+    def health(self, told: Iterable[RouteHealth]) -> None:
+        """Write what is told of routes, and heartbeats to every partition: each of its readers needs to know."""
+        topic = self._prefix + ROUTE_HEALTH
+        for record in told:
+            value = self._health.encode(record)
+            if record.provider or record.account:
+                self._produce(topic, value, _health_key(record, record.window_start_ms))
+                continue
+            if not self._health_partitions:
+                self._health_partitions = list(self.producer.list_topics(topic, _ASK_S).topics[topic].partitions)
+            for number in self._health_partitions:
+                self._produce(topic, value, _health_key(record, 0), number)
 
     def changelog(self, partition: int, records: Iterable[Record]) -> None:
         """Write the state changes of a step."""
@@ -59,3 +75,8 @@ class Output:
                 return self.producer.produce(topic, value, key, partition)
             except BufferError:  # the queue is full: let the client send
                 self.producer.poll(_FULL_QUEUE_POLL_S)
+
+
+def _health_key(record: RouteHealth, window_start_ms: int) -> str:
+    """Return the key of a record, as ``topics.yaml`` has it; heartbeats of a partition share one."""
+    return ":".join((*record[:4], str(window_start_ms), str(record.source_partition)))

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from confluent_kafka import Consumer
 
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, ROUTE_HEALTH
 from streams.kafka.client import OptionRefused
 from streams.runtime.errors import TopicsError, patiently
 from streams.runtime.output import CHANGELOG
@@ -32,7 +32,7 @@ def refuse_new_protocol(kafka: Mapping[str, str]) -> None:
 def check_topics(consumer: Consumer, prefix: str, stopping: Callable[[], bool]) -> None:
     """Make sure that the topics are there, and what is joined has one number of partitions."""
     joined = [prefix + topic for topic in (*INPUT_TOPICS, MESSAGE_STATUS, CHANGELOG)]
-    wanted = [*joined, prefix + DEAD_LETTER, prefix + ORPHAN_REPORT]
+    wanted = [*joined, *(prefix + topic for topic in (DEAD_LETTER, ORPHAN_REPORT, ROUTE_HEALTH))]
     give_up_at = monotonic() + _NEW_TOPIC_S
     while True:
         known = patiently("topics", stopping, consumer.list_topics, None, CALL_S).topics

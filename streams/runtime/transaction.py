@@ -85,6 +85,7 @@ class Transactions:
         offsets = []
         for partition, delta, dead in work:
             self._output.delta(partition.number, delta)
+            self._output.health(partition.told)
             self._output.dead_letters(dead)
             self._output.changelog(partition.number, partition.changelog(delta))
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):

@@ -180,7 +180,7 @@ class CorrelateWorker:
         for partition in self._partitions.values():
             if partition.restored:
                 delta, dead = partition.work(idle_until)
-                if delta.events or delta.changed or delta.dropped or dead:
+                if delta.events or delta.changed or delta.dropped or dead or partition.told:
                     work.append(Work(partition, delta, dead))
         if not work:
             self._state_is_committed = True
