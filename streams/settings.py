@@ -16,6 +16,7 @@ from typing import Any
 
 from streams.catalog import default_catalog
 from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
+from streams.detectors.config import DetectConfig
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -58,6 +59,17 @@ class LoadSettings:
 
 
 @dataclass(frozen=True)
+class DetectSettings:
+    """How a detect worker runs, and what its detectors take for an anomaly (`streams.detectors.config`)."""
+
+    group: str = "sms-detect"
+    instance: str = ""
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    engine: DetectConfig = field(default_factory=DetectConfig)
+
+
+@dataclass(frozen=True)
 class ClickHouseSettings:
     """Where the tables are: a server's ``url`` (clickhouse://user@host:9000/), or an embedded one's folder ``db``.
 
@@ -79,6 +91,7 @@ class Settings:
     topic_prefix: str = ""
     correlate: CorrelateSettings = field(default_factory=CorrelateSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
@@ -97,7 +110,9 @@ _POLICY_KEYS = {
     "receipt_parts": "receipt_parts",
 }
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
-_SECTIONS = ("kafka", "schema_registry", "topics", "correlate", "load", "clickhouse", "defaults", "providers")
+_SECTIONS = (
+    *("kafka", "schema_registry", "topics", "correlate", "load", "detect", "clickhouse", "defaults", "providers"),
+)
 
 
 def load_settings(
@@ -127,6 +142,7 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         topic_prefix=str(topics.get("prefix", "")),
         correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
+        detect=_section(DetectSettings(), sections.get("detect", {}), "detect"),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
         default_policy=default,
         policies={

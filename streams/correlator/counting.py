@@ -20,10 +20,11 @@ from streams.correlator.recipients import values_of
 from streams.correlator.step import Delta
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route
 from streams.correlator.verdict import Verdict
 from streams.events import Submit
 from streams.health import buckets, sketch
+from streams.health.heartbeat import WINDOW_MS
 from streams.health.sketch import UInts
 
 Ints = npt.NDArray[np.int64]

@@ -16,10 +16,11 @@ from streams.correlator.noted import Silent, Special
 from streams.correlator.recipients import value_of
 from streams.correlator.step import Delta
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
 from streams.correlator.verdict import Verdict
 from streams.events import DeliveryReport, OrphanReport, Submit, SubmitResponse
 from streams.health import buckets, sketch
+from streams.health.heartbeat import WINDOW_MS
 
 Ints = npt.NDArray[np.int64]
 TotalsOf = Callable[[int, Route], Totals]

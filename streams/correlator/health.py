@@ -16,12 +16,12 @@ from streams.correlator.counting import Counting
 from streams.correlator.recipients import details_of
 from streams.correlator.step import Delta
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, WINDOW_MS, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
 from streams.events import RouteHealth
+from streams.health.heartbeat import WINDOW_MS, heartbeat
 
 RETELL_MS = 5_000
 """A window that is over is told again after so much stream time at the soonest."""
-_NO_ROUTE: Route = ("", "", "", "unknown")
 
 
 class Health:
@@ -90,7 +90,7 @@ class Health:
             self._open.discard(window)
         if now_ms // WINDOW_MS > self._beat:
             self._beat = now_ms // WINDOW_MS
-            told.append(Totals().record(_NO_ROUTE, self._beat - 1, self._partition, now_ms))
+            told.append(heartbeat(self._partition, now_ms))
         return told
 
     def _is_due(self, window: int, now_ms: int) -> bool:

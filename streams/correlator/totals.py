@@ -14,9 +14,9 @@ from streams.correlator import verdict as words
 from streams.correlator.recipients import NO_DETAILS, Details
 from streams.events import RouteHealth, Submit
 from streams.health import buckets, sketch
+from streams.health.heartbeat import WINDOW_MS
 from streams.health.sketch import UInts
 
-WINDOW_MS = 10_000
 KEEP_MS = 10 * 60_000
 """How far behind stream time an event may be dated and still count in its own window; older ones count there."""
 DETAIL_MS = 5_000

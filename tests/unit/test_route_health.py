@@ -14,19 +14,17 @@ from hypothesis import strategies as st
 
 from streams.correlator import shortcuts
 from streams.correlator.health import Health
-from streams.correlator.recipients import details_of, value_of, values_of
 from streams.correlator.step import Correlator, Delta
 from streams.correlator.store import MemoryStore
 from streams.correlator.streamtime import INPUTS
 from streams.correlator.timeouts import Keeping, Rules
-from streams.correlator.totals import COUNTERS, DETAIL_MS, KEEP_MS, WINDOW_MS
+from streams.correlator.totals import COUNTERS
 from streams.events import DeliveryReport, Event, RouteHealth, Submit, SubmitResponse
-from streams.health import buckets, sketch
+from streams.health.heartbeat import WINDOW_MS
 from streams.runtime.healthlog import HealthLog
 from streams.settings import settings_from
 from streams.simulator import Traffic, TrafficConfig
 from tests.adapters import FOR_EVER
-from tests.golden_histories import event
 from tests.histories import event_time_ms
 from tests.unit.test_step_laws import as_of, cut, rules_of, traffic
 
@@ -186,9 +184,10 @@ def recount(events: Sequence[Event], rules: Rules, end_ms: int) -> dict[Key, Cou
             if verdict.derived and verdict.settled and not was_settled:
                 name = "timeouts_no_receipt" if now == "sent_without_sr" else "timeouts_no_response"
                 count(message.message_id, said_ms, "timeouts_expired" if verdict.reason == "expired" else name)
-            elif isinstance(cause, DeliveryReport) and now != before and now in ("delivered", "failed"):
-                if not verdict.derived:
-                    count(message.message_id, cause.received_at_ms, now)
+            elif verdict.derived or not isinstance(cause, DeliveryReport):
+                continue
+            elif now != before and now in ("delivered", "failed"):
+                count(message.message_id, cause.received_at_ms, now)
 
     for one in events:
         copy = False
