@@ -17,12 +17,16 @@ Same records and stream times in, same anomalies out, with the same ids, restart
 
 from __future__ import annotations
 
+from streams.detectors import registry
+from streams.detectors.cases import Cases
 from streams.detectors.config import DetectConfig
+from streams.detectors.scopes import groups
 from streams.detectors.state import GroupState
+from streams.detectors.window import WINDOW_MS
 from streams.events import Anomaly, RouteHealth
 
-PROVIDER_GROUP = "provider:"
-ACCOUNT_GROUP = "account:"
+_LONGEST_GAP = 360
+"""Windows without any record that are gone through one by one; longer ones (an outage of ours) are jumped over."""
 
 
 class Engine:
@@ -35,9 +39,7 @@ class Engine:
     @staticmethod
     def groups(record: RouteHealth) -> tuple[str, ...]:
         """Return the groups a record belongs to; none for a heartbeat."""
-        if not record.provider and not record.account:
-            return ()
-        return (PROVIDER_GROUP + record.provider, ACCOUNT_GROUP + record.account)
+        return groups(record)
 
     def see(self, state: GroupState, record: RouteHealth) -> GroupState:
         """Take in a record of the group. The state is changed in place, and returned."""
@@ -46,4 +48,22 @@ class Engine:
 
     def advance(self, state: GroupState, stream_time_ms: int) -> tuple[GroupState, list[Anomaly]]:
         """Close what is complete at this stream time; return the state and what to write, in order."""
-        return state, []
+        until = (stream_time_ms - self.config.lateness_ms) // WINDOW_MS  # windows before this one are complete
+        told: list[Anomaly] = []
+        state.begin(until)
+        while state.closed is not None and state.closed + 1 < until:
+            number = state.next_window(until, _LONGEST_GAP)
+            state.close(number)
+            told += self._look(state, (number + 1) * WINDOW_MS, stream_time_ms)
+        return state, told
+
+    def _look(self, state: GroupState, at_ms: int, stream_time_ms: int) -> list[Anomaly]:
+        """Let every detector look at every scope after the window that ended at `at_ms`."""
+        cases = Cases(state, at_ms, stream_time_ms, self.config)
+        for scope_state in state.scopes.values():
+            kinds = cases.open_kinds(scope_state.scope)
+            if scope_state.idle() and not kinds:
+                continue
+            for finding in registry.look(scope_state, kinds, at_ms, self.config):
+                cases.add(scope_state.scope, finding)
+        return cases.tell()

@@ -71,13 +71,13 @@ def at_least(count: float, trials: float, chance: float) -> float:
 
 
 def count_at_most(count: float, mean: float, dispersion: float) -> float:
-    """Return the probability of a count as low as `count`: negative binomial with variance mean + dispersion mean^2."""
+    """Return the probability of a count as low as `count`: negative binomial, variance mean + dispersion mean²."""
     size = 1.0 / max(dispersion, 1e-6)
     return incomplete_beta(size, count + 1.0, size / (size + mean))
 
 
 def count_at_least(count: float, mean: float, dispersion: float) -> float:
-    """Return the probability of a count as high as `count`: negative binomial with variance mean + dispersion mean^2."""
+    """Return the probability of a count as high as `count`: negative binomial, variance mean + dispersion mean²."""
     if count <= 0.0:
         return 1.0
     size = 1.0 / max(dispersion, 1e-6)

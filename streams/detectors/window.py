@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from streams.health.buckets import BOUNDS, index_of
 
 WINDOW_MS = 10_000
 
-Row = npt.NDArray[np.int64]
+Row = npt.NDArray[np.float64]
 
 _COUNTS = (
     *("submits", "responses_ok", "responses_temporary", "responses_permanent", "responses_unknown"),
@@ -30,7 +30,6 @@ RECEIPTS = slice(RESPONSES.stop, RESPONSES.stop + len(BOUNDS))
 WIDTH = RECEIPTS.stop
 
 _POSITIONS = [RouteHealth._fields.index(name) for name in _COUNTS]
-_MAPS = ("refusal_reasons", "failure_reasons", "ranges", "campaign_sample")
 
 
 class C:
@@ -71,8 +70,9 @@ def no_maps() -> Maps:
 
 def row_of(record: RouteHealth) -> Row:
     """Return the numbers of a record."""
-    row = np.zeros(WIDTH, np.int64)
-    row[: SCALARS - 1] = [record[position] for position in _POSITIONS]
+    row = np.zeros(WIDTH)
+    values: list[Any] = [record[position] for position in _POSITIONS]
+    row[: SCALARS - 1] = values
     if record.traffic_type == "marketing":
         row[C.MARKETING] = record.submits
     _add(row, RESPONSES.start, record.response_latency)

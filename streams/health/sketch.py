@@ -8,8 +8,8 @@ All of it is deterministic and merges: the sketch of two partitions or windows i
   in the other 54 (standard error 3.3 %; linear counting below 2,560). Bytes: empty = nothing seen; ``01`` and two
   bytes for each register in use, big endian, ``register << 6 | rank``, in order; or ``02`` and 1,024 bytes of ranks,
   from 512 registers on.
-- **Ranges.** `number_range`: the recipient without its last two digits, that is a hundred numbers next to each other. Each
-  window keeps the fullest; numbers in sequence fill a range within minutes, ordinary traffic never does.
+- **Ranges.** `number_range`: the recipient without its last two digits, that is a hundred numbers next to each
+  other. Each window keeps the fullest; numbers in sequence fill a range within minutes, ordinary traffic never does.
 - **Sample.** One recipient in `SAMPLE` (by hash) is in the sample: all submits to it are counted exactly, whatever
   window or partition they are in, so a repetition that is seen there is a fact and no estimate.
 """
