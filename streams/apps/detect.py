@@ -40,7 +40,7 @@ from faust.types.auth import CredentialsT
 from streams.apps.correlate import registry_of
 from streams.apps.detect_host import Host, Source
 from streams.apps.detect_metrics import Metrics
-from streams.codec.avro import Decoder, Encoder
+from streams.codec.avro import Bad, Decoder, Encoder
 from streams.codec.schemas import Registry
 from streams.detectors.engine import Engine
 from streams.events import ANOMALY, DEAD_LETTER, ROUTE_HEALTH, SUBMIT, Anomaly, DeadLetter, RouteHealth
@@ -65,15 +65,8 @@ _STOP_S = 10.0
 _BUFFERED = 10_000
 
 
-class Unreadable(NamedTuple):
-    """A value that could not be decoded: why, in a word and in a sentence."""
-
-    reason: str
-    detail: str
-
-
 class AvroCodec(faust.Codec):
-    """A topic's values for Faust, as `streams.codec` reads and writes them. What is no such value is `Unreadable`."""
+    """A topic's values for Faust, as `streams.codec` reads and writes them. What is no such value comes as `Bad`."""
 
     def __init__(self, topic: str, registry: Registry | None) -> None:
         """For the values of `topic`."""
@@ -82,8 +75,7 @@ class AvroCodec(faust.Codec):
         self._encoder = Encoder(topic, registry)
 
     def _loads(self, s: bytes | None) -> Any:
-        rows, _, bad = self._decoder.rows([s])
-        return Unreadable(bad[0].reason, bad[0].detail) if bad else rows[0]
+        return self._decoder.one(s)
 
     def _dumps(self, s: Any) -> bytes:
         return self._encoder.encode(s)
@@ -139,6 +131,7 @@ class Detect:
             table_standby_replicas=0,
             topic_allow_declare=False,  # `sms-streams topics create` makes them
             topic_disable_leader=True,
+            stream_wait_empty=False,  # what is not acknowledged when partitions move is read again
             topic_partitions=self._group_partitions,
             web_enabled=bool(own.web_port),
             web_port=own.web_port or None,
@@ -170,7 +163,7 @@ class Detect:
     async def _forward(self, stream: Any) -> None:
         async for event in stream.noack().events():
             message, record = event.message, event.value
-            if isinstance(record, Unreadable):
+            if isinstance(record, Bad):
                 sent = [await self._dead.send(key=message.key, value=self._letter(message, record))]
                 self.metrics.unreadable.inc()
             else:
@@ -196,7 +189,7 @@ class Detect:
         for number in range(self._group_partitions):
             yield self._grouped.send(key=f"{_BEAT}{partition}".encode(), value=beat, partition=number)
 
-    def _letter(self, message: Any, bad: Unreadable) -> DeadLetter:
+    def _letter(self, message: Any, bad: Bad) -> DeadLetter:
         where = (message.topic.removeprefix(self._settings.topic_prefix), message.partition, message.offset)
         at_ms = int((message.timestamp or 0) * 1_000)
         return DeadLetter(*where, at_ms, message.key, message.value, bad.reason, bad.detail, "detect")
@@ -209,7 +202,7 @@ class Detect:
             held = self._held(message.partition)
             held.events.append(event)
             key = (message.key or b"").decode(errors="replace")
-            if isinstance(record, Unreadable):  # nobody but `forward` writes here
+            if isinstance(record, Bad):  # nobody but `forward` writes here
                 log.warning("%s: %s", GROUP_TOPIC, record.detail)
             elif not key.startswith(_BEAT):
                 held.host.take(key, record)
