@@ -66,6 +66,7 @@ class DetectSettings:
     instance: str = ""
     web_host: str = "127.0.0.1"
     web_port: int = 6066
+    max_age_ms: int = 0
     engine: DetectConfig = field(default_factory=DetectConfig)
 
 

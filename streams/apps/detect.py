@@ -29,6 +29,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ from faust.types.auth import CredentialsT
 from streams.apps.correlate import registry_of
 from streams.apps.detect_host import Host, Source
 from streams.apps.detect_metrics import Metrics
+from streams.clock import now_ms
 from streams.codec.avro import Bad, Decoder, Encoder
 from streams.codec.schemas import Registry
 from streams.detectors.engine import Engine
@@ -85,6 +87,24 @@ class AvroCodec(faust.Codec):
         return self
 
 
+@dataclass
+class Told:
+    """What a worker has read and found since it started. `open`: the last sentence of each anomaly, by its id."""
+
+    records: int = 0
+    time_ms: int = 0
+    found: int = 0
+    open: dict[str, str] = field(default_factory=dict)
+
+    def add(self, anomaly: Anomaly) -> None:
+        """Note a record that was written."""
+        self.found += anomaly.state == "opened"
+        if anomaly.state == "resolved":
+            self.open.pop(anomaly.anomaly_id, None)
+        else:
+            self.open[anomaly.anomaly_id] = anomaly.sentence
+
+
 class DetectApp(faust.App):
     """Faust without what it does not need here, and with room in its producer's buffer."""
 
@@ -111,8 +131,9 @@ class Detect:
         self._engine = Engine(own.engine)
         self._hosts: dict[int, _Held] = {}
         self._newest: dict[Source, int] = {}
-        self._told: dict[Source, int] = {}
+        self._beaten: dict[Source, int] = {}
         self.metrics = Metrics()
+        self.told = Told()
         reach = access(settings.kafka)
         self.app = app = DetectApp(
             settings.topic_prefix + own.group,
@@ -138,8 +159,9 @@ class Detect:
             web_bind=own.web_host,
             web_host=own.web_host,
         )
-        self._health = self._topic(ROUTE_HEALTH, AvroCodec(ROUTE_HEALTH, registry))
-        self._grouped = self._topic(GROUP_TOPIC, AvroCodec(ROUTE_HEALTH, registry))
+        self._codec = AvroCodec(ROUTE_HEALTH, registry)
+        self._health = self._topic(ROUTE_HEALTH, "raw", value_type=bytes)  # most is handed on as it is
+        self._grouped = self._topic(GROUP_TOPIC, self._codec)
         self._anomalies = self._topic(ANOMALY, AvroCodec(ANOMALY, registry))
         self._dead = self._topic(DEAD_LETTER, AvroCodec(DEAD_LETTER, registry))
         self._table = app.Table(
@@ -162,14 +184,27 @@ class Detect:
 
     async def _forward(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            message, record = event.message, event.value
+            message = event.message
+            if self._too_old(message.key or b""):
+                event.ack()
+                continue
+            record = self._codec.loads(message.value)
             if isinstance(record, Bad):
                 sent = [await self._dead.send(key=message.key, value=self._letter(message, record))]
                 self.metrics.unreadable.inc()
             else:
                 self.metrics.records.inc()
+                self.told.records += 1
                 sent = [await one for one in self._handed_on(message.partition, message.value, record)]
             _when_all(sent, event.ack)
+
+    def _too_old(self, key: bytes) -> bool:
+        """Tell by the key whether a window is of no interest any more; heartbeats never are."""
+        limit_ms = self._settings.detect.max_age_ms
+        start_ms = key.rsplit(b":", 2)[-2:-1]
+        if not limit_ms or not start_ms or not start_ms[0].isdigit():
+            return False
+        return 0 < int(start_ms[0]) < now_ms() - limit_ms
 
     def _handed_on(self, partition: int, value: bytes, record: RouteHealth) -> Iterable[Awaitable[Any]]:
         """Send a record to its groups, a heartbeat to all partitions."""
@@ -180,12 +215,12 @@ class Detect:
             yield send(key=group.encode(), value=value)
         self._newest[source] = max(record.stream_time_ms, self._newest.get(source, 0))
         if not groups:
-            self._told[source] = self._newest[source]
-        elif self._newest[source] - self._told.setdefault(source, record.stream_time_ms) > _SILENT_MS:
-            self._told[source] = self._newest[source] - _WINDOW_MS
+            self._beaten[source] = self._newest[source]
+        elif self._newest[source] - self._beaten.setdefault(source, record.stream_time_ms) > _SILENT_MS:
+            self._beaten[source] = self._newest[source] - _WINDOW_MS
         else:
             return
-        beat = heartbeat(record.source_partition, self._told[source])
+        beat = heartbeat(record.source_partition, self._beaten[source])
         for number in range(self._group_partitions):
             yield self._grouped.send(key=f"{_BEAT}{partition}".encode(), value=beat, partition=number)
 
@@ -251,6 +286,7 @@ class Detect:
 
     def _tell(self, anomaly: Anomaly) -> None:
         self.metrics.anomaly(anomaly)
+        self.told.add(anomaly)
         log.info("%s %s %s: %s", anomaly.state, anomaly.severity, anomaly.anomaly_id, anomaly.sentence)
 
     def _measure(self) -> None:
@@ -258,12 +294,13 @@ class Detect:
         self.metrics.windows.inc()
         self.metrics.groups.set(sum(len(host.groups) for host in hosts))
         self.metrics.stalled.set(len({source for host in hosts for source in host.progress.stalled}))
-        self.metrics.time.set(min(host.progress.time_ms for host in hosts) / 1_000)
+        self.told.time_ms = min(host.progress.time_ms for host in hosts)
+        self.metrics.time.set(self.told.time_ms / 1_000)
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         self._hosts.clear()
         self._newest.clear()
-        self._told.clear()
+        self._beaten.clear()
 
     # ---- web -----------------------------------------------------------------------------------------------------
 
@@ -334,6 +371,8 @@ def _credentials(reach: Access) -> CredentialsT | None:
 
 def run_detect(settings: Settings, stop: threading.Event, detect: Detect | None = None) -> Detect:
     """Run one worker until `stop` is set; raise what made it fail."""
+    for library in ("faust", "mode", "aiokafka", "streams.apps.detect"):  # they tell every step
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
     made = detect or Detect(settings)
     asyncio.run(_run(made.app, stop))
     return made

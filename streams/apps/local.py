@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -33,8 +33,11 @@ from streams.runtime.stats import Stats
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import Settings
 
+if TYPE_CHECKING:
+    from streams.apps.detect import Detect
+
 PARTITIONS = 4
-LOADER = "load"
+LOADER, DETECTOR = "load", "detect"
 _ASK_S = 10.0
 
 
@@ -69,11 +72,22 @@ class Loaded:
 
 
 @dataclass
+class Detected:
+    """What the detectors have done since they started. `open`: a sentence for each anomaly that is open, by its id."""
+
+    records: int = 0
+    time_ms: int = 0
+    found: int = 0
+    open: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Figures:
     """What all workers have done since they started."""
 
     correlate: Stats
     load: Loaded
+    detect: Detected
 
     @property
     def revisions_loaded(self) -> int:
@@ -136,12 +150,14 @@ class LocalSystem:
     def _own_settings(self) -> Settings:
         """Return the settings with what is embedded in place of any cluster that the configuration names."""
         correlate = replace(self._given.correlate, instance="local", state_dir=str(self.folder / "state"))
+        detect = replace(self._given.detect, instance="local", web_port=0)
         return replace(
             self._given,
             kafka={"bootstrap.servers": self._broker.bootstrap},
             schema_registry={},
             topic_prefix="",
             correlate=correlate,
+            detect=detect,
         )
 
     def start_workers(self) -> None:
@@ -150,6 +166,7 @@ class LocalSystem:
         for number in range(self._workers):
             own = replace(self.settings, correlate=replace(self.settings.correlate, instance=f"local-{number}"))
             self._children.append(Child.start(f"correlate-{number}", _correlate, own, self.folder))
+        self._children.append(Child.start(DETECTOR, _detect, self.settings, self.folder))
 
     def figures(self) -> Figures:
         """Tell how far the workers are; raise `WorkerFailedError` if one has ended."""
@@ -159,7 +176,9 @@ class LocalSystem:
             raise KafkaUnavailable(f"the embedded broker has stopped (its log is {self._broker.log_path})")
         told = [child.figures for child in self._children if child.figures is not None]
         stats = [one for one in told if isinstance(one, Stats)]
-        return Figures(_sum(stats), next((one for one in told if isinstance(one, Loaded)), Loaded()))
+        loaded = next((one for one in told if isinstance(one, Loaded)), Loaded())
+        detected = next((one for one in told if isinstance(one, Detected)), Detected())
+        return Figures(_sum(stats), loaded, detected)
 
     def behind(self) -> int:
         """Count the events on Kafka that correlate has not processed, its commit included."""
@@ -170,9 +189,9 @@ class LocalSystem:
         return RemoteDatabase.find(self.database_folder)
 
     def stop_workers(self) -> None:
-        """Let the workers finish what they have begun, correlate first: the loader takes its last statuses."""
-        for ours in (False, True):
-            some = [child for child in self._children if (child.name == LOADER) is ours]
+        """Let the workers finish what they have begun, the loader last: it takes what the others have written."""
+        for loader in (False, True):
+            some = [child for child in self._children if (child.name == LOADER) is loader]
             for child in some:
                 child.ask_to_stop()
             for child in some:
@@ -236,6 +255,19 @@ def _correlate(settings: Settings, _: Path, stop: threading.Event, teller: Telle
         worker = CorrelateWorker(settings, state, name, None, static_member=True)
         teller.watch(lambda: replace(worker.stats))
         worker.run(stop)
+
+
+def _detect(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
+    from streams.apps.detect import Detect, run_detect  # Faust takes a second to import
+
+    made = Detect(settings)
+    teller.watch(lambda: _detected(made))
+    run_detect(settings, stop, made)
+
+
+def _detected(detect: Detect) -> Detected:
+    told = detect.told
+    return Detected(told.records, told.time_ms, told.found, dict(told.open))
 
 
 def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Teller) -> None:

@@ -94,7 +94,9 @@ class Decoder:
         try:
             plan = self._plan(header)
         except UnknownSchemaError as error:
-            return Bad(0, "unknown_schema" if header else "not_avro", str(error) if value else "the record has no value")
+            return Bad(
+                0, "unknown_schema" if header else "not_avro", str(error) if value else "the record has no value"
+            )
         try:
             body = io.BytesIO((value or b"")[len(header) :])
             record: Any = fastavro.schemaless_reader(body, plan.parsed, self._parsed)

@@ -179,7 +179,7 @@ class GroupState:
 
 
 def _encode(value: Any) -> bytes:
-    return msgspec.msgpack.encode(value)
+    return msgspec.msgpack.encode(value, enc_hook=lambda number: number.item())  # numpy's
 
 
 def _hours(pieces: Mapping[str, bytes]) -> Iterator[tuple[int, str, bytes]]:

@@ -28,7 +28,7 @@ def load(db: Database, topic: str, records: list[Any], token: str) -> None:
 
 def health(window: int, **fields: Any) -> RouteHealth:
     start_ms = T0 + window * 10_000
-    route = {"account": "acme", "provider": "aurora", "country": "FR", "traffic_type": "otp"}
+    route: dict[str, Any] = {"account": "acme", "provider": "aurora", "country": "FR", "traffic_type": "otp"}
     return heartbeat(fields.pop("source_partition", 0), start_ms + 11_000)._replace(
         window_start_ms=start_ms, **route, **fields
     )
@@ -82,6 +82,8 @@ def test_open_anomalies_are_those_whose_last_revision_is_not_resolved(db: Databa
         anomaly("a", 0, "opened", severity="warning", stream_time_ms=T0 + 20_000),  # written again after a crash
     ]
     load(db, ANOMALY, told, "told")
-    rows = db.query("SELECT anomaly_id, severity, lasted_s, toUnixTimestamp64Milli(opened_at) FROM sms.anomalies_open").rows
+    rows = db.query(
+        "SELECT anomaly_id, severity, lasted_s, toUnixTimestamp64Milli(opened_at) FROM sms.anomalies_open"
+    ).rows
     assert rows == [("a", "critical", 40, T0 + 20_000)]
     assert db.query("SELECT count() FROM sms.anomaly_latest").rows == [(2,)]

@@ -230,7 +230,14 @@ def test_the_totals_of_traffic_can_be_counted_again_from_its_events() -> None:
     for start in range(0, len(plain), 97):
         run.feed(plain[start : start + 97])
     run.end(event_time_ms(end) + 3 * 86_400_000)
-    names = ("submits", "responses_ok", "responses_temporary", "responses_permanent", "delivered", "failed")
+    names: tuple[str, ...] = (
+        "submits",
+        "responses_ok",
+        "responses_temporary",
+        "responses_permanent",
+        "delivered",
+        "failed",
+    )
     names += ("duplicates", "timeouts_no_response", "timeouts_no_receipt", "timeouts_expired")
     told: dict[Key, Counter[str]] = {}
     for record in run.totals().values():
