@@ -44,26 +44,50 @@ def _spread() -> Floats:
 _SPREAD = _spread()
 LONGEST: int = int(np.searchsorted(BOUNDS, REACH * WINDOW_MS * 0.9)) - 1
 _NORMAL = 0.9  # what is slower than this share of the usual ones is called slow
-_ENOUGH = 0.97  # of what comes within reach: the few that take much longer are not worth waiting for
+
+LENGTHS = (1, 2, 3, 6, 12, 30)
+"""Spans, in windows, for which it is worked out how much is due and how surely."""
+
+HISTORY = REACH + 30
+"""Windows of hand-overs that have a part in what is due in the longest of them."""
 
 
 class Kernel(NamedTuple):
     """``due`` by windows later: the share of hand-overs that are answered then, ``mass`` of them altogether.
 
-    ``upto``: only latencies up to this bucket take part. ``slow`` and ``all``: the same spread, of what is usually
-    slower than `slow_from` and of everything within reach.
+    ``slow``: the same, of those that take longer than nine in ten (from bucket ``slow_from`` on). ``mean`` and
+    ``variance``: of what comes within each of `LENGTHS`, by windows between the hand-over and the end of the span.
     """
 
     due: Floats
     mass: float
-    upto: int
     slow: Floats
-    all: Floats
     slow_from: int
+    mean: Floats
+    variance: Floats
 
 
 _NONE = np.zeros(REACH + 1)
-NOTHING = Kernel(_NONE, 0.0, 0, _NONE, _NONE, _BUCKETS)
+_NEVER = np.zeros((len(LENGTHS), HISTORY))
+NOTHING = Kernel(_NONE, 0.0, _NONE, _BUCKETS, _NEVER, _NEVER)
+
+
+class Due(NamedTuple):
+    """What should have come in some spans, as trials with a chance each, of the same mean and variance.
+
+    Messages in the middle of a span come with the chance of `Kernel.mass`; those at its ends may come just outside
+    of it, which makes the count less sure and so the trials more and their chance smaller.
+    """
+
+    trials: Floats
+    chance: Floats
+
+
+def due(kernel: Kernel, handed_over: Floats) -> Due:
+    """Work out what is due in spans of `LENGTHS` that end now; `handed_over`: the newest `HISTORY` windows first."""
+    mean, variance = kernel.mean @ handed_over, kernel.variance @ handed_over
+    chance = np.clip(1.0 - variance / np.maximum(mean, 1e-9), 0.02, 1.0)
+    return Due(mean / chance, chance)
 
 
 def kernel(histogram: Floats, handed_over: float) -> Kernel:
@@ -71,18 +95,14 @@ def kernel(histogram: Floats, handed_over: float) -> Kernel:
     within = np.cumsum(histogram[: LONGEST + 1])
     if handed_over <= 0 or within[-1] <= 0:
         return NOTHING
-    upto = int(np.searchsorted(within, within[-1] * _ENOUGH))
-    shares = histogram[: upto + 1] / handed_over
+    shares = histogram[: LONGEST + 1] / handed_over
     total = float(shares.sum())
     if total > 1.0:  # more answers than hand-overs: the histogram reaches further back than the hand-overs
         shares = shares / total
     slow_from = int(np.searchsorted(within, within[-1] * _NORMAL)) + 1
-    every = histogram[: LONGEST + 1] / handed_over
-    return Kernel(
-        shares @ _SPREAD[: upto + 1],
-        min(total, 1.0),
-        upto,
-        every[slow_from:] @ _SPREAD[slow_from : LONGEST + 1],
-        every @ _SPREAD[: LONGEST + 1],
-        slow_from,
-    )
+    due = shares @ _SPREAD[: LONGEST + 1]
+    by_then = np.concatenate(([0.0], np.cumsum(due), np.full(HISTORY, due.sum())))
+    ago = np.arange(HISTORY)
+    mean = np.stack([by_then[ago + 1] - by_then[np.maximum(ago + 1 - length, 0)] for length in LENGTHS])
+    slow = shares[slow_from:] @ _SPREAD[slow_from : LONGEST + 1]
+    return Kernel(due, min(total, 1.0), slow, slow_from, mean, mean * (1.0 - mean))

@@ -79,7 +79,7 @@ class Evidence(NamedTuple):
 
 def judge(state: Quality, sums: Floats, open_kinds: Set[str], config: DetectConfig) -> Iterator[Finding]:
     """Yield what is not as usual, and how it is with the kinds of which an anomaly is open."""
-    measured = state.measure(sums)
+    measured = state.measure(sums, SPANS)
     for index in np.flatnonzero(_beyond(state, measured).any(axis=0)).tolist():
         if RATES[index].kind not in open_kinds and (found := _worst(state, index, measured, sums, config)):
             yield found
@@ -147,6 +147,9 @@ def _finding(
     if index in (rates.SLOW_ANSWERS, rates.SLOW_REPORTS):
         observed, expected, low, high = _latencies(state, index, row, evidence)
         unit = "ms"
+    elif index in (rates.ANSWERED, rates.CONFIRMED):  # of those that were due, wherever the span begins and ends
+        scale = float(state.baseline.share[index]) / max(evidence.share, 1e-9)
+        observed, expected, low, high = (min(value * scale, 1.0) for value in (observed, expected, low, high))
     found = Finding(
         evidence.rate.kind,
         sure,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from streams.detectors.awaited import LONGEST, REACH, Floats
+from streams.detectors.awaited import HISTORY, LENGTHS, LONGEST, REACH, Floats, due
 from streams.detectors.baseline import WEEK_HOURS, Baseline, Measured
 from streams.detectors.rates import COUNT_OF, COUNTED, RATES, TRIALS_OF
 from streams.detectors.ring import MINUTE_WINDOWS, Ring
@@ -19,9 +20,9 @@ LAG = 3
 """Minutes before a minute is learned: time for a detector to find out that it should not be."""
 
 _AWAITED = WIDTH
-"""Behind the row, for answers and for reports: came and due; slow and all that came; slow and all that were due."""
+"""Behind the row, for answers and for reports: came and due; slow ones that came and were due."""
 
-_PER_KIND = 6
+_PER_KIND = 4
 
 
 class Quality:
@@ -69,15 +70,13 @@ class Quality:
             if kernel.mass:
                 at, first = _AWAITED + _PER_KIND * kind, columns.start
                 over = self.ring.column(handed, REACH)
-                row[at] = row[first : first + kernel.upto + 1].sum()
-                row[at + 1] = (row[handed] * kernel.due[0] + over @ kernel.due[1:]) / kernel.mass
+                row[at] = row[first : first + LONGEST + 1].sum()
+                row[at + 1] = row[handed] * kernel.due[0] + over @ kernel.due[1:]
                 row[at + 2] = row[first + kernel.slow_from : first + LONGEST + 1].sum()
-                row[at + 3] = row[first : first + LONGEST + 1].sum()
-                row[at + 4] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
-                row[at + 5] = row[handed] * kernel.all[0] + over @ kernel.all[1:]
+                row[at + 3] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
 
-    def measure(self, sums: Floats) -> Measured:
-        """Return hits, trials and usual share of every rate, for each row of sums."""
+    def measure(self, sums: Floats, spans: Sequence[int], ago: int = 0) -> Measured:
+        """Return hits, trials and usual share of every rate, for sums over `spans` (windows) that ended `ago`."""
         counts = np.empty((len(sums), len(RATES)))
         trials = np.empty((len(sums), len(RATES)))
         share = np.tile(self.baseline.share, (len(sums), 1))
@@ -85,8 +84,16 @@ class Quality:
         trials[:, :COUNTED] = sums[:, :SCALARS] @ TRIALS_OF
         awaited = sums[:, _AWAITED:].reshape(len(sums), 2, _PER_KIND)
         counts[:, COUNTED : COUNTED + 2], trials[:, COUNTED : COUNTED + 2] = awaited[:, :, 0], awaited[:, :, 1]
-        counts[:, COUNTED + 2 :], trials[:, COUNTED + 2 :] = awaited[:, :, 2], awaited[:, :, 3]
-        share[:, COUNTED + 2 :] = awaited[:, :, 4] / np.maximum(awaited[:, :, 5], 1e-9)
+        counts[:, COUNTED + 2 :], trials[:, COUNTED + 2 :] = awaited[:, :, 2], awaited[:, :, 0]
+        share[:, COUNTED + 2 :] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)
+        rows = [row for row, span in enumerate(spans) if span in LENGTHS]
+        at = [LENGTHS.index(spans[row]) for row in rows]
+        for kind in (0, 1):
+            kernel = self.baseline.kernels[kind]
+            trials[:, COUNTED + kind] /= max(kernel.mass, 1e-9)
+            if kernel.mass:
+                owed = due(kernel, self.ring.column(self.baseline.handed[kind], HISTORY, ago))
+                trials[rows, COUNTED + kind], share[rows, COUNTED + kind] = owed.trials[at], owed.chance[at]
         return Measured(counts, trials, share)
 
     def flag(self, index: int) -> None:
@@ -110,7 +117,7 @@ class Quality:
         at_ms = minute * MINUTE_WINDOWS * WINDOW_MS
         if row[:SCALARS].any():
             hour_before = self.baseline.hour_at
-            measured = self.measure(row[None, :])
+            measured = self.measure(row[None, :], (MINUTE_WINDOWS,), LAG * MINUTE_WINDOWS)
             self.baseline.learn(at_ms, row, measured, skip, self._failures_of(LAG * MINUTE_WINDOWS))
             if self.baseline.hour_at != hour_before >= 0:
                 self.fresh_hours.add(hour_before % WEEK_HOURS)

@@ -107,7 +107,7 @@ def excess(state: ScopeState, kind: str, windows: int) -> float:
         messages = state.messages(SPANS[span])
         usual = state.volume.expect((state.ring.last + 1) * 10_000).per_minute * SPANS[span] / 6
         return {"volume_surge": messages - usual, "volume_silent": usual - messages}.get(kind, 0.0)
-    measured = state.measure(state.ring.sums()[span : span + 1])
+    measured = state.measure(state.ring.sums()[span : span + 1], SPANS[span : span + 1])
     if kind == "failure_reason":
         share, _ = state.baseline.reason(detail)
         return state.failures_within(SPANS[span]).get(detail, 0) - share * float(measured.trials[0, 0])

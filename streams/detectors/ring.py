@@ -12,8 +12,8 @@ from streams.detectors.awaited import Floats
 SPANS = (1, 2, 3, 6, 12, 30, 180)
 """How many windows a measurement may cover: 10, 20, 30 s, 1, 2, 5 and 30 minutes."""
 
-RING = 42
-"""Windows that are kept one by one; a late record may still change one of the last six."""
+RING = 86
+"""Windows that are kept one by one: as many as what is awaited in a minute that is learned late depends on."""
 
 MINUTES = 31
 MINUTE_WINDOWS = 6
@@ -21,7 +21,7 @@ _NOW = np.array([1, 2, 3, 6, 12, 30])
 
 
 class Ring:
-    """Running totals of the last seven minutes by window, and of the last thirty by minute.
+    """Running totals of the last fourteen minutes by window, and of the last thirty by minute.
 
     Windows are numbered by window_start_ms // window length. `last` is the newest one that was added.
     """
@@ -66,9 +66,9 @@ class Ring:
         done: Floats = self.minutes[(minute + 1) % MINUTES] - self.minutes[minute % MINUTES]
         return done
 
-    def column(self, column: int, count: int) -> Floats:
-        """Return one number of the newest `count` windows, the newest first."""
-        totals = self.windows[(self.last - np.arange(count + 1)) % RING, column]
+    def column(self, column: int, count: int, ago: int = 0) -> Floats:
+        """Return one number of the newest `count` windows, the newest first; `ago`: without the newest so many."""
+        totals = self.windows[(self.last - ago - np.arange(count + 1)) % RING, column]
         each: Floats = totals[:-1] - totals[1:]
         return each
 

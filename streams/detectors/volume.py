@@ -90,7 +90,7 @@ class Volume:
     def scatter(self) -> float:
         """How much five-minute totals scatter around what was expected: variance mean + scatter mean squared."""
         number, weight = self.memory[4:6].tolist()
-        return max(0.02, (number + _START_SCATTER * _START_WEIGHT) / (weight + _START_WEIGHT))
+        return float(max(0.02, (number + _START_SCATTER * _START_WEIGHT) / (weight + _START_WEIGHT)))
 
     def learn(self, at_ms: int, messages: float, skip: bool) -> None:
         """Take in the minute that began at `at_ms`; skipped ones only make time pass."""
