@@ -17,6 +17,7 @@ from typing import Any
 from streams.catalog import default_catalog
 from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
 from streams.detectors.config import DetectConfig
+from streams.detectors.configure import configure
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -110,6 +111,7 @@ _POLICY_KEYS = {
     "validity": "validity_ms",
     "receipt_parts": "receipt_parts",
 }
+_DETECTORS = frozenset(name.removesuffix("_ms") for name in DetectConfig._fields)
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
 _SECTIONS = (
     *("kafka", "schema_registry", "topics", "correlate", "load", "detect", "clickhouse", "defaults", "providers"),
@@ -143,7 +145,7 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         topic_prefix=str(topics.get("prefix", "")),
         correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
-        detect=_section(DetectSettings(), sections.get("detect", {}), "detect"),
+        detect=_detect(sections.get("detect", {})),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
         default_policy=default,
         policies={
@@ -152,6 +154,24 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         },
         keeping=replace_keeping(keeping),
     )
+
+
+def _detect(values: Mapping[str, Any]) -> DetectSettings:
+    """Read the worker's own settings and the detectors'."""
+    own = [f.name for f in fields(DetectSettings) if f.name != "engine"]
+    known = [name.removesuffix("_ms") for name in (*own, *DetectConfig._fields)]
+    _check_names("setting in [detect]", values, known)
+    detectors = {name: value for name, value in values.items() if name in _DETECTORS}
+    section: DetectSettings = _section(
+        DetectSettings(), {k: v for k, v in values.items() if k not in _DETECTORS}, "detect"
+    )
+    try:
+        engine = configure(detectors, duration_ms)
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return replace(section, engine=engine)
 
 
 def replace_keeping(values: Mapping[str, int]) -> Keeping:

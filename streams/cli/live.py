@@ -47,8 +47,8 @@ def _as_given(folder: Path) -> Path:
 def up(context: Context, data: Path, port: int, workers: int) -> None:
     """Run everything in this terminal: embedded broker and database, correlate, detect, load. For trying out.
 
-    Ctrl-C stops it. Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify with
-    --db DATA/db). Started again, it goes on where it was.
+    Ctrl-C stops it. Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify
+    with --db DATA/db). Started again, it goes on where it was.
     """
     stop = stop_flag()  # before what takes a second to import
     from streams.apps.display import console
