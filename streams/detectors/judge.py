@@ -205,13 +205,17 @@ def _latency_matters(state: Quality, index: int, row: Floats) -> bool:
 
 def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: DetectConfig) -> Iterator[Finding]:
     trials, hits = measured.trials, measured.hits[:, rates.DELIVERY]
+    # One reason in the place of another is looked for once a minute; more failures than usual, every time.
+    thorough = state.ring.last % 6 == 5 or state.suspected == state.ring.last - 1
+    usual = 1.0 - float(state.baseline.share[rates.DELIVERY])
     for span, windows in enumerate(SPANS):
         total = float(trials[span, rates.DELIVERY])
         if windows not in _REASON_SPANS or total < _REASON.least:
             continue
         least = _REASON.margin * total
         followed = any(kind.startswith("failure_reason:") for kind in open_kinds)
-        if not followed and total - hits[span] <= least:
+        failed = total - float(hits[span])
+        if not followed and (failed <= least or not (thorough or failed > total * usual + least / 2)):
             continue
         found = state.failures_within(windows)
         for reason in {*found, *(kind.partition(":")[2] for kind in open_kinds if kind.startswith("failure_reason:"))}:
@@ -223,6 +227,7 @@ def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: D
             if finding := _reason(
                 state, kind, reason, found.get(reason, 0), total, windows, kind in open_kinds, config
             ):
+                state.suspected = state.ring.last
                 yield finding
 
 

@@ -36,6 +36,7 @@ class Quality:
         self.failures: list[dict[str, int]] = []  # of the newest windows, the newest last
         self.flags: dict[int, Floats] = {}  # by minute: which rates are not to be learned from it
         self.expected_at_ms = -1
+        self.suspected = -1  # the newest window after which a reason of failures looked wrong
         self.fresh_hours: set[int] = set()
 
     def close(self, row: Floats | None, failures: dict[str, int]) -> None:
@@ -147,6 +148,7 @@ class Quality:
             "flags": {minute: flags.tolist() for minute, flags in self.flags.items()},
             "expected_at_ms": self.expected_at_ms,
             "hour_at": self.baseline.hour_at,
+            "suspected": self.suspected,
         }
 
     def _arrays(self) -> tuple[Any, ...]:
@@ -173,7 +175,7 @@ class Quality:
         state.baseline.reasons = {name: list(memory) for name, memory in dumped["reasons"].items()}
         state.failures = [dict(failures) for failures in dumped["failures"]]
         state.flags = {int(minute): np.array(flags) for minute, flags in dumped["flags"].items()}
-        state.baseline.hour_at = dumped["hour_at"]
+        state.baseline.hour_at, state.suspected = dumped["hour_at"], dumped["suspected"]
         for hour, data in hours.items():
             state.load_hour(hour, data)
         if dumped["expected_at_ms"] >= 0:
