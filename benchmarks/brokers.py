@@ -24,7 +24,7 @@ _SCRIPT = Path(__file__).parents[1] / "deploy" / "kafka" / "kafka"
 _START_S = 600  # the first time it fetches some 150 MB
 _TOPICS = (
     *("sms.submit", "sms.submit-response", "sms.delivery-report", "sms.message-status"),
-    *("sms.orphan-report", "sms.dead-letter", "sms.correlate-changelog", "sms.receipt-index"),
+    *("sms.orphan-report", "sms.dead-letter", "sms.correlate-changelog", "sms.receipt-index", "sms.route-health"),
 )
 
 

@@ -173,6 +173,76 @@ class DeadLetter(NamedTuple):
     source: str
 
 
+class RouteHealth(NamedTuple):
+    """Absolute totals of one route in one window, from one source partition; the newest of a key holds.
+
+    What each field counts is in the schema; ``docs/anomalies.md`` says why.
+    """
+
+    account: str
+    provider: str
+    country: str
+    traffic_type: str
+    window_start_ms: int
+    window_ms: int
+    source_partition: int
+    stream_time_ms: int
+    submits: int
+    responses_ok: int
+    responses_temporary: int
+    responses_permanent: int
+    responses_unknown: int
+    delivered: int
+    partially_delivered: int
+    failed: int
+    unconfirmed: int
+    reports_intermediate: int
+    timeouts_no_response: int
+    timeouts_no_receipt: int
+    timeouts_expired: int
+    late: int
+    duplicates: int
+    conflicts: int
+    orphans: int
+    unknown_codes: int
+    refusal_reasons: Mapping[str, int]
+    failure_reasons: Mapping[str, int]
+    response_latency: Mapping[str, int]
+    receipt_latency: Mapping[str, int]
+    recipients: bytes | None
+    ranges: Mapping[str, int]
+    campaign_sample: Mapping[str, int]
+
+
+class Anomaly(NamedTuple):
+    """Something an operator should look at: opened, updated, resolved under one ``anomaly_id``."""
+
+    anomaly_id: str
+    revision: int
+    kind: str
+    state: str
+    severity: str
+    scope: str
+    account: str
+    provider: str
+    country: str
+    traffic_type: str
+    first_seen_ms: int
+    last_seen_ms: int
+    stream_time_ms: int
+    observed: float
+    expected: float
+    interval_low: float
+    interval_high: float
+    unit: str
+    volume: int
+    window_ms: int
+    baseline: str
+    contributors: Mapping[str, float]
+    part_of: str
+    sentence: str
+
+
 Event = Submit | SubmitResponse | DeliveryReport
 
 ResolveEvent = ProviderReceipt | ReceiptIndex

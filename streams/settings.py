@@ -17,6 +17,8 @@ from typing import Any
 from streams.catalog import Catalog, CatalogError, default_catalog
 from streams.catalog.custom import customised, relative_to
 from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
+from streams.detectors.config import DetectConfig
+from streams.detectors.configure import configure
 from streams.resolver.ids import UnknownRuleError, rule
 from streams.resolver.rules import REPORTS_BY, IdPolicy, ResolveKeeping, ResolveRules
 
@@ -82,6 +84,18 @@ class LoadSettings:
 
 
 @dataclass(frozen=True)
+class DetectSettings:
+    """How a detect worker runs, and what its detectors take for an anomaly (`streams.detectors.config`)."""
+
+    group: str = "sms-detect"
+    instance: str = ""
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    max_age_ms: int = 0
+    engine: DetectConfig = field(default_factory=DetectConfig)
+
+
+@dataclass(frozen=True)
 class ClickHouseSettings:
     """Where the tables are: a server's ``url`` (clickhouse://user@host:9000/), or an embedded one's folder ``db``.
 
@@ -104,6 +118,7 @@ class Settings:
     correlate: CorrelateSettings = field(default_factory=CorrelateSettings)
     resolve: ResolveSettings = field(default_factory=ResolveSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
@@ -130,10 +145,11 @@ _POLICY_KEYS = {
     "validity": "validity_ms",
     "receipt_parts": "receipt_parts",
 }
+_DETECTORS = frozenset(name.removesuffix("_ms") for name in DetectConfig._fields)
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
 _ID_KEYS = ("id_rules", "id_window", "reports_by")
 _SECTIONS = (
-    *("kafka", "schema_registry", "topics", "correlate", "resolve", "load", "clickhouse"),
+    *("kafka", "schema_registry", "topics", "correlate", "resolve", "load", "detect", "clickhouse"),
     *("defaults", "providers", "catalog"),
 )
 
@@ -173,6 +189,7 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
         resolve=_section(ResolveSettings(), sections.get("resolve", {}), "resolve"),
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
+        detect=_detect(sections.get("detect", {})),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
         default_policy=default,
         policies={name: _policy(default, values, f"providers.{name}", catalog) for name, values in providers.items()},
@@ -192,6 +209,24 @@ def _provider(name: str, values: Any) -> dict[str, Any]:
 def _taken(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Take some settings out of a section."""
     return {name: values.pop(name) for name in names if name in values}
+
+
+def _detect(values: Mapping[str, Any]) -> DetectSettings:
+    """Read the worker's own settings and the detectors'."""
+    own = [f.name for f in fields(DetectSettings) if f.name != "engine"]
+    known = [name.removesuffix("_ms") for name in (*own, *DetectConfig._fields)]
+    _check_names("setting in [detect]", values, known)
+    detectors = {name: value for name, value in values.items() if name in _DETECTORS}
+    section: DetectSettings = _section(
+        DetectSettings(), {k: v for k, v in values.items() if k not in _DETECTORS}, "detect"
+    )
+    try:
+        engine = configure(detectors, duration_ms)
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return replace(section, engine=engine)
 
 
 def replace_keeping(values: Mapping[str, int]) -> Keeping:

@@ -6,18 +6,23 @@ that live traffic would have given. Then traffic goes on live. The data stay, fo
 
 from __future__ import annotations
 
+import heapq
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from confluent_kafka import Producer
-from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 
+from streams.apps import demo_incident
+from streams.apps.demo_incident import with_incident
 from streams.apps.demo_report import Report, ask, status_counts
 from streams.apps.demo_steps import Step, Steps
 from streams.apps.demo_view import bars, draw
@@ -33,7 +38,7 @@ from streams.codec.avro import Encoder
 from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, DeliveryReport
 from streams.kafka.client import producer_options
 from streams.settings import Settings
-from streams.simulator import Traffic, TrafficConfig
+from streams.simulator import Arrival, Traffic, TrafficConfig
 
 MARK = ".sms-streams-demo"
 BY_OWN_ID = "cumulus"
@@ -42,12 +47,15 @@ _BACKLOG_MS = 72 * 3_600_000
 _LIVE_RATE = 60.0  # messages a second
 _STRAY_REPORTS, _BROKEN_RECORDS = 12, 3
 _PATIENCE_S = 90.0
+_FIND_S = 40.0
+_DETECT_AGE_MS = 3_600_000
 _LOOK_S = 0.1
 _COUNT_EVERY_S = 1.0
 _TITLES = [
     "start the embedded broker and database",
     "send three days of traffic to Kafka",
     "join it and load it, as after an outage",
+    "find what is wrong in it",
     "go on with live traffic",
     "ask the tables",
     "recompute every status from the raw events",
@@ -60,11 +68,12 @@ class InterruptedDemoError(Exception):
 
 
 class Size(NamedTuple):
-    """How much: messages of the three days, how long live traffic goes on, and the seed of both."""
+    """How much: messages of the three days, how long live traffic goes on, their seed, and whether a provider fails."""
 
     messages: int
     live_ms: int
     seed: int
+    incident: bool = True
 
 
 class Demo:
@@ -72,10 +81,13 @@ class Demo:
 
     def __init__(self, settings: Settings, folder: Path, stop: threading.Event, out: Console, size: Size) -> None:
         """Prepare it; `folder` is emptied first if an earlier demo made it."""
-        self._settings, self._folder, self._stop, self._out, self._size = settings, folder, stop, out, size
+        fresh = replace(settings.detect, max_age_ms=_DETECT_AGE_MS)  # of three days, the last hour is looked at
+        self._settings, self._folder, self._stop, self._out = replace(settings, detect=fresh), folder, stop, out
+        self._size = size
         self._steps = Steps(_TITLES)
         self._progress = Progress(out, self._steps.picture, self._steps.line)
         self._events = self._receipts = 0
+        self._rest: Iterator[Arrival] = iter(())  # what is under way when the backlog ends
         self._tables: RemoteDatabase | None = None
         self._next_count = 0.0
 
@@ -94,6 +106,7 @@ class Demo:
                 backlog_start_ms = now_ms() - _BACKLOG_MS
                 self._backlog(system, backlog_start_ms)
                 self._catch_up(system, self._begin())
+                self._find(system, self._begin())
                 live_since_ms = now_ms()
                 self._live(system, live_since_ms)
                 report, verified = self._results(system, live_since_ms)
@@ -117,18 +130,24 @@ class Demo:
     def _backlog(self, system: LocalSystem, start_ms: int) -> None:
         """What senders, gateways and carriers wrote to Kafka in the last three days."""
         step = self._begin()
-        step.total = self._size.messages * 3.55  # records; about
+        sent = self._size.messages + (demo_incident.MESSAGES if self._size.incident else 0)
+        step.total = sent * 3.55  # records; about
         self._events += _send_odd_records(system.client_options, start_ms)
         rate = self._size.messages / (_BACKLOG_MS / 1_000)
         config = _traffic(start_ms, self._size.messages, rate)
-        self._send(system, step, config, Pace(), start_ms + _BACKLOG_MS, lambda: None)
+        traffic: Iterable[Arrival] = Traffic(config, self._size.seed)
+        end_ms = start_ms + _BACKLOG_MS
+        if self._size.incident:
+            traffic = self._rest = with_incident(Traffic(config, self._size.seed), end_ms, self._size.seed)
+        self._send(system, step, traffic, Pace(), end_ms, lambda: None)
 
     def _live(self, system: LocalSystem, start_ms: int) -> None:
         step = self._begin()
         messages = max(1, round(self._size.live_ms / 1_000 * _LIVE_RATE))
         step.total = messages * 2.5
         config = _traffic(start_ms, messages, _LIVE_RATE)
-        self._send(system, step, config, Pace(speed=1), start_ms + self._size.live_ms, lambda: self._count(system))
+        traffic = heapq.merge(Traffic(config, self._size.seed), self._rest, key=attrgetter("at_ms"))
+        self._send(system, step, traffic, Pace(speed=1), start_ms + self._size.live_ms, lambda: self._count(system))
         sent = step.detail
         self._catch_up(system, step)
         step.detail = sent
@@ -137,7 +156,7 @@ class Demo:
         self,
         system: LocalSystem,
         step: Step,
-        config: TrafficConfig,
+        traffic: Iterable[Arrival],
         pace: Pace,
         until_ms: int,
         meanwhile: Callable[[], object],
@@ -150,7 +169,7 @@ class Demo:
             self._progress.show()
 
         totals = simulate(
-            Traffic(config, self._size.seed),
+            traffic,
             KafkaSink(system.client_options),
             pace=pace,
             until_ms=until_ms,
@@ -172,6 +191,21 @@ class Demo:
             if time.monotonic() > deadline:
                 self._out.print(f"[yellow]going on after {_PATIENCE_S:.0f} s, though not everything is loaded[/]")
                 return
+            self._stop.wait(_LOOK_S)
+            self._show()
+
+    def _find(self, system: LocalSystem, step: Step) -> None:
+        """Wait until the detectors have got to the end of the backlog, or have found the incident and it is loaded."""
+        deadline = time.monotonic() + _FIND_S
+        while self._size.incident and time.monotonic() < deadline:
+            figures = system.figures()
+            found = figures.detect
+            step.detail = f"{found.records:,} windows of routes, {found.found:,} anomalies"
+            self._steps.below = Text(
+                "\n".join(f"     {sentence}" for sentence in list(found.open.values())[:3]), "yellow"
+            )
+            if found.open and figures.load.rows.get("sms.anomalies"):
+                break
             self._stop.wait(_LOOK_S)
             self._show()
 
@@ -208,8 +242,11 @@ class Demo:
 def _traffic(start_ms: int, messages: int, per_s: float) -> TrafficConfig:
     """Return the usual traffic, but for one provider, whose reports know only its own ids."""
     config = TrafficConfig(start_ms=start_ms, messages=messages, messages_per_s=per_s)
-    providers = [replace(one, reports_by="provider_id") if one.name == BY_OWN_ID else one for one in config.providers]
-    return replace(config, providers=providers)
+    providers = [
+        msgspec.structs.replace(one, reports_by="provider_id") if one.name == BY_OWN_ID else one
+        for one in config.providers
+    ]
+    return msgspec.structs.replace(config, providers=providers)
 
 
 def _told(figures: Figures) -> str:

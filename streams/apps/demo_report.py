@@ -82,9 +82,17 @@ _STORIES = (
 )
 
 
+_ANOMALIES = """
+SELECT toString(severity) AS severity, kind, opened_at, sentence FROM anomalies_open
+WHERE part_of = '' ORDER BY severity DESC, opened_at LIMIT 4
+"""
+
+
 @dataclass
 class Report:
     """What the tables say at the end."""
+
+    anomalies: Rows
 
     totals: dict[str, int]
     statuses: Rows
@@ -107,6 +115,7 @@ def ask(db: Database, live_since_ms: int) -> Report:
     fresh = _plain(db.query(_FRESHNESS, {"since": live_since_ms}).dicts())[0]
     story_id = _story_id(db)
     return Report(
+        anomalies=rows(_ANOMALIES),
         totals=rows(_TOTALS)[0],
         statuses=rows(_STATUSES),
         latencies=rows(_LATENCIES),

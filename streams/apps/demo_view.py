@@ -44,6 +44,7 @@ def bars(counts: dict[str, int]) -> RenderableType:
 def draw(out: Console, report: Report, verified: Verified, folder: Path, command: str) -> None:
     """Print all of it."""
     for title, content in (
+        ("what is wrong", _anomalies(report.anomalies)),
         ("the funnel", _funnel(report)),
         ("messages by provider and status", _statuses(report.statuses)),
         ("how long it took, from the hand-over", _latencies(report)),
@@ -59,6 +60,18 @@ def draw(out: Console, report: Report, verified: Verified, folder: Path, command
     out.print()
     out.print(Rule(Text("what next", style="bold"), align="left", style="dim"))
     _next(out, report, folder, command)
+
+
+def _anomalies(rows: Rows) -> Text:
+    """The open anomalies, a sentence each."""
+    if not rows:
+        return Text("nothing was found")
+    text = Text()
+    for row in rows:
+        text.append(f"{row['severity']} ", style="bold red" if row["severity"] == "critical" else "bold yellow")
+        text.append(f"since {str(row['opened_at'])[11:19]}: {row['sentence']}\n")
+    text.rstrip()
+    return text
 
 
 def _table(*columns: str) -> Table:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
@@ -31,9 +31,11 @@ from streams.runtime.stats import Stats
 from streams.runtime.worker import CorrelateWorker, ResolveWorker
 from streams.settings import Settings
 
+if TYPE_CHECKING:
+    from streams.apps.detect import Detect
+
 PARTITIONS = 4
-LOADER = "load"
-RESOLVER = "resolve"
+LOADER, DETECTOR, RESOLVER = "load", "detect", "resolve"
 
 
 LOCK = "lock"
@@ -67,11 +69,22 @@ class Loaded:
 
 
 @dataclass
+class Detected:
+    """What the detectors have done since they started. `open`: a sentence for each anomaly that is open, by its id."""
+
+    records: int = 0
+    time_ms: int = 0
+    found: int = 0
+    open: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Figures:
     """What all workers have done since they started."""
 
     correlate: Stats
     load: Loaded
+    detect: Detected
     resolve: Stats = field(default_factory=Stats)
 
     def joined(self, events: int, receipts: int) -> bool:
@@ -142,6 +155,7 @@ class LocalSystem:
         state = str(self.folder / "state")
         correlate = replace(self._given.correlate, instance="local", state_dir=state)
         resolve = replace(self._given.resolve, instance="local", state_dir=state)
+        detect = replace(self._given.detect, instance="local", web_port=0)
         return replace(
             self._given,
             kafka={"bootstrap.servers": self._broker.bootstrap},
@@ -149,6 +163,7 @@ class LocalSystem:
             topic_prefix="",
             correlate=correlate,
             resolve=resolve,
+            detect=detect,
         )
 
     def start_workers(self) -> None:
@@ -158,6 +173,7 @@ class LocalSystem:
         for number in range(self._workers):
             own = replace(self.settings, correlate=replace(self.settings.correlate, instance=f"local-{number}"))
             self._children.append(Child.start(f"correlate-{number}", _correlate, own, self.folder))
+        self._children.append(Child.start(DETECTOR, _detect, self.settings, self.folder))
 
     def figures(self) -> Figures:
         """Tell how far the workers are; raise `WorkerFailedError` if one has ended."""
@@ -166,17 +182,19 @@ class LocalSystem:
         if self._children and not self._broker.running:
             raise KafkaUnavailable(f"the embedded broker has stopped (its log is {self._broker.log_path})")
         told = {child.name: child.figures for child in self._children if child.figures is not None}
-        stats = [one for name, one in told.items() if name not in (LOADER, RESOLVER)]
-        return Figures(_sum(stats), told.get(LOADER, Loaded()), told.get(RESOLVER, Stats()))
+        stats = [one for name, one in told.items() if name not in (LOADER, RESOLVER, DETECTOR)]
+        return Figures(
+            _sum(stats), told.get(LOADER, Loaded()), told.get(DETECTOR, Detected()), told.get(RESOLVER, Stats())
+        )
 
     def database(self) -> RemoteDatabase | None:
         """Return the tables, for reading, while the loader holds them; None: it does not yet."""
         return RemoteDatabase.find(self.database_folder)
 
     def stop_workers(self) -> None:
-        """Let the workers finish what they have begun, the joining ones first: the loader takes their last records."""
-        for ours in (False, True):
-            some = [child for child in self._children if (child.name == LOADER) is ours]
+        """Let the workers finish what they have begun, the loader last: it takes what the others have written."""
+        for loader in (False, True):
+            some = [child for child in self._children if (child.name == LOADER) is loader]
             for child in some:
                 child.ask_to_stop()
             for child in some:
@@ -218,6 +236,19 @@ def _resolve(settings: Settings, _: Path, stop: threading.Event, teller: Teller)
         worker = ResolveWorker(settings, state, name, None, static_member=True)
         teller.watch(lambda: replace(worker.stats))
         worker.run(stop)
+
+
+def _detect(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
+    from streams.apps.detect import Detect, run_detect  # Faust takes a second to import
+
+    made = Detect(settings)
+    teller.watch(lambda: _detected(made))
+    run_detect(settings, stop, made)
+
+
+def _detected(detect: Detect) -> Detected:
+    told = detect.told
+    return Detected(told.records, told.time_ms, told.found, dict(told.open))
 
 
 def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Teller) -> None:

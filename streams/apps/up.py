@@ -15,6 +15,7 @@ from streams.apps.local import Figures, LocalSystem, claimed
 from streams.settings import Settings
 
 _LOOK_S = 0.2
+_MOST_ANOMALIES = 5
 
 
 def run_up(
@@ -73,7 +74,7 @@ class _View:
             return Text("starting ...")
         stats, load = self.figures.correlate, self.figures.load
         table = Table.grid(padding=(0, 2))
-        for name in ("correlate", "", "load"):
+        for name in ("name", ""):
             table.add_column(justify="left", no_wrap=bool(name))
         table.add_row(
             Text("correlate", style="bold cyan"),
@@ -96,6 +97,9 @@ class _View:
             found = f"{resolve.reports:,} reports found their message by the provider's id"
             table.add_row(Text("resolve", style="bold cyan"), f"{found}, {resolve.orphans:,} found none")
         rows = ", ".join(f"{count:,} {name.removeprefix('sms.')}" for name, count in sorted(load.rows.items()))
+        table.add_row(Text("detect", style="bold cyan"), self._detected())
+        for sentence in list(self.figures.detect.open.values())[:_MOST_ANOMALIES]:
+            table.add_row("", Text(sentence, style="yellow"))
         table.add_row(Text("load", style="bold cyan"), f"{rows or 'no rows yet'} · {self._state()}")
         table.add_row("", Text(f"up for {int(time.monotonic() - self._began)} s", style="dim"))
         return table
@@ -107,9 +111,16 @@ class _View:
         stats = self.figures.correlate
         return (
             f"correlate: {stats.records} events, {stats.revisions} statuses, {stats.timeouts} timeouts, stream time "
-            f"{time_text(stats.stream_time_ms)}; load: {self.figures.revisions_loaded} statuses in the tables, "
-            f"{self._state()}"
+            f"{time_text(stats.stream_time_ms)}; detect: {self._detected()}; "
+            f"load: {self.figures.revisions_loaded} statuses in the tables, {self._state()}"
         )
+
+    def _detected(self) -> str:
+        assert self.figures is not None
+        found = self.figures.detect
+        if not found.time_ms:
+            return f"{found.records:,} windows of routes, starting ..."
+        return f"{found.records:,} windows of routes > {found.found:,} anomalies, {len(found.open):,} open"
 
     def _state(self) -> str:
         assert self.figures is not None

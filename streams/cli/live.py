@@ -45,10 +45,10 @@ def _as_given(folder: Path) -> Path:
 @click.option("--workers", type=click.IntRange(1, 4), default=1, show_default=True, help="Correlate workers.")
 @click.pass_obj
 def up(context: Context, data: Path, port: int, workers: int) -> None:
-    """Run everything in this terminal: broker and database (embedded), correlate, resolve, load. Ctrl-C stops it.
+    """Run everything in this terminal: embedded broker and database, correlate, resolve, detect, load.
 
-    Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify with
-    --db DATA/db). Started again, it goes on where it was.
+    Ctrl-C stops it. Meanwhile other terminals can send (simulate, or any Kafka client) and ask (query, message, verify
+    with --db DATA/db). Started again, it goes on where it was.
     """
     stop = stop_flag()  # before what takes a second to import
     from streams.apps.display import console
@@ -68,12 +68,13 @@ def up(context: Context, data: Path, port: int, workers: int) -> None:
 @click.option("--messages", type=click.IntRange(min=100), default=12_000, show_default=True, help="Of the three days.")
 @click.option("--live", type=DURATION, default="10s", show_default=True, help="How long traffic then goes on.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other traffic.")
+@click.option("--incident/--no-incident", default=True, show_default=True, help="A provider fails in the last minutes.")
 @click.pass_obj
-def demo(context: Context, data: Path, messages: int, live: int, seed: int) -> None:
+def demo(context: Context, data: Path, messages: int, live: int, seed: int, incident: bool) -> None:
     """Show the main job in a minute: traffic through an embedded Kafka, the processors, and what the tables say then.
 
-    Three days of traffic with lost, late, doubled and reordered reports, refusals, throttling and long messages. Needs
-    nothing but this package; it ends by itself.
+    Three days of traffic with lost, late, doubled and reordered reports, refusals, throttling and long messages, and in
+    the last minutes a provider that fails, which the detectors find. Needs nothing but this package; it ends by itself.
     """
     stop = stop_flag()  # before what takes a second to import
     from streams.apps.demo import Demo, InterruptedDemoError, Size
@@ -81,7 +82,7 @@ def demo(context: Context, data: Path, messages: int, live: int, seed: int) -> N
 
     folder = _as_given(data)
     try:
-        Demo(context.settings(), folder, stop, console(), Size(messages, live, seed)).run(own_command())
+        Demo(context.settings(), folder, stop, console(), Size(messages, live, seed, incident)).run(own_command())
     except InterruptedDemoError:
         click.echo(f"stopped; what there was by then is in {folder}", err=True)
         sys.exit(INTERRUPTED)

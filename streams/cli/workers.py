@@ -1,4 +1,4 @@
-"""`correlate`, `resolve` and `load`: one worker each, any number of them."""
+"""`correlate`, `resolve`, `load` and `detect`: one worker each, any number of them."""
 
 from __future__ import annotations
 
@@ -86,4 +86,17 @@ def _answering(tables: Database) -> AbstractContextManager[object]:
     return serving(tables) if isinstance(tables, EmbeddedDatabase) else nullcontext()
 
 
-COMMANDS = (correlate, resolve, load)
+@click.command()
+@click.option("--instance", help="Keep the partitions over a restart, under this name (group.instance.id).")
+@click.option("--web-port", type=click.IntRange(0, 65535), help="Of /health and /metrics; 0: none.")
+@click.pass_obj
+def detect(context: Context, instance: str | None, web_port: int | None) -> None:
+    """Find anomalies in route health: one detect worker, on Faust; start as many as you like."""
+    stop = stop_flag()  # before what takes a second to import
+    settings = context.settings(detect={"instance": instance, "web_port": web_port})
+    from streams.apps.detect import run_detect
+
+    run_detect(settings, stop)
+
+
+COMMANDS = (correlate, resolve, load, detect)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from streams.clickhouse.backend import DATABASE, Database, DatabaseError
 
-TABLES = ("messages", "revisions", "events", "receipts", "orphans", "dead_letters")
+TABLES = ("messages", "revisions", "events", "receipts", "orphans", "dead_letters", "route_health", "anomalies")
 _NAME = re.compile(r"\d{4}_\w+\.sql")
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS {DATABASE}.migrations

@@ -15,6 +15,8 @@ MESSAGES, REVISIONS = f"{DATABASE}.messages", f"{DATABASE}.revisions"
 EVENTS, ORPHANS, DEAD_LETTERS = f"{DATABASE}.events", f"{DATABASE}.orphans", f"{DATABASE}.dead_letters"
 RECEIPTS = f"{DATABASE}.receipts"
 
+ROUTE_HEALTH, ANOMALIES = f"{DATABASE}.route_health", f"{DATABASE}.anomalies"
+
 EVENT_TIMES: Mapping[str, str] = {
     events.SUBMIT: "submitted_at_ms",
     events.SUBMIT_RESPONSE: "responded_at_ms",
@@ -22,9 +24,13 @@ EVENT_TIMES: Mapping[str, str] = {
 }
 OTHERS_DEAD_LETTER = {**dict.fromkeys(EVENT_TIMES, "correlate"), events.PROVIDER_RECEIPT: "resolve"}
 """Who dead-letters the records of a topic that cannot be decoded; those of all others, the loader does."""
-LOADED_TOPICS = (*EVENT_TIMES, events.PROVIDER_RECEIPT, events.MESSAGE_STATUS, events.ORPHAN_REPORT, events.DEAD_LETTER)
+LOADED_TOPICS = (
+    *(*EVENT_TIMES, events.PROVIDER_RECEIPT, events.MESSAGE_STATUS, events.ORPHAN_REPORT, events.DEAD_LETTER),
+    *(events.ROUTE_HEALTH, events.ANOMALY),
+)
 
 _TIME = pa.timestamp("ms", "UTC")
+_TIMES = ("timestamp_ms", "window_start_ms", "first_seen_ms", "last_seen_ms", "stream_time_ms")
 _OFFSETS = ("submitted", "responded", "done", "received")
 
 
@@ -52,6 +58,11 @@ def inserts(topic: str, batch: pa.RecordBatch, source: Source) -> list[Insert]:
         return [Insert(RECEIPTS, _batch(_with_times(batch) | _position(source)))]
     if topic == events.ORPHAN_REPORT:
         return [Insert(ORPHANS, _batch(_with_times(batch) | _position(source)))]
+    if topic == events.ROUTE_HEALTH:
+        routes = batch.filter(pc.or_(pc.not_equal(batch["provider"], ""), pc.not_equal(batch["account"], "")))
+        return [Insert(ROUTE_HEALTH, _batch(_with_times(routes)))] if routes.num_rows else []
+    if topic == events.ANOMALY:
+        return [Insert(ANOMALIES, _batch(_with_times(batch) | _position(source)))]
     if topic == events.DEAD_LETTER:
         return [Insert(DEAD_LETTERS, _batch(_with_times(batch)))]
     return [Insert(EVENTS, _batch(_event_columns(topic, batch) | _position(source)))]
@@ -86,7 +97,7 @@ def _with_times(batch: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _is_time(name: str) -> bool:
-    return name.endswith("_at_ms") or name == "timestamp_ms"
+    return name.endswith("_at_ms") or name in _TIMES
 
 
 def _position(source: Source) -> dict[str, pa.Array]:

@@ -41,6 +41,8 @@ RECORD_TYPES: dict[str, Callable[[Iterable[Any]], Any]] = {
     events.MESSAGE_STATUS: events.MessageStatus._make,
     events.ORPHAN_REPORT: events.OrphanReport._make,
     events.DEAD_LETTER: events.DeadLetter._make,
+    events.ROUTE_HEALTH: events.RouteHealth._make,
+    events.ANOMALY: events.Anomaly._make,
 }
 
 
@@ -89,6 +91,22 @@ class Decoder:
         """Decode a batch into records of `streams.events`; also the positions and what was bad, as `columns`."""
         decoded = self.columns(values)
         return to_rows(self.topic, decoded.batch), decoded.good, decoded.bad
+
+    def one(self, value: bytes | None) -> Any:
+        """Decode one record by itself, where records come one by one: a record of `streams.events`, or `Bad`."""
+        header = b"" if value is None else self._writers.header(value)
+        try:
+            plan = self._plan(header)
+        except UnknownSchemaError as error:
+            return Bad(
+                0, "unknown_schema" if header else "not_avro", str(error) if value else "the record has no value"
+            )
+        try:
+            body = io.BytesIO((value or b"")[len(header) :])
+            record: Any = fastavro.schemaless_reader(body, plan.parsed, self._parsed)
+            return RECORD_TYPES[self.topic](record[field.name] for field in self._arrow)
+        except Exception as error:
+            return Bad(0, "not_avro", f"does not decode by its writer schema: {error!r}")
 
     def _common_header(self, values: Sequence[bytes | None]) -> bytes | None:
         if not values or values[0] is None:

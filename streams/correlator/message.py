@@ -30,6 +30,7 @@ class Message(Facts):
         "key",
         "longest_due_ms",
         "message_id",
+        "route",
         "stage",
         "version",
     )
@@ -52,6 +53,8 @@ class Message(Facts):
         self.drop_at_ms: int | None = None
         self.due_ms = 0
         self.longest_due_ms = 0
+        self.route = 0
+        """What counting remembers: the number of the message's route."""
         self.encoded: Any = None
         """What the encoder remembers between revisions: the bytes that are the same in all of them."""
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.correlator.message import GENERAL, Message
+from streams.correlator.noted import Noted, Passed, Silent, Special, submit_of
 from streams.correlator.rules import evaluate
 from streams.correlator.shortcuts import Shortcuts
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
 from streams.correlator.timeouts import DAY, Rules
-from streams.correlator.verdict import Verdict, message_status
+from streams.correlator.verdict import SUBMITTED, Verdict, message_status
 from streams.events import DeliveryReport, Event, OrphanReport, Submit, SubmitResponse
 
 REFRESH_MS = 7 * DAY
@@ -37,7 +38,8 @@ _TIME: dict[type, Any] = {
 class Delta:
     """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output.
 
-    ``said_ms`` has for each revision the stream time at which it was said, for a timeout its deadline.
+    ``said_ms`` has for each revision the stream time at which it was said, for a timeout its deadline. ``noted`` is
+    for those who count what happened.
     """
 
     revisions: list[tuple[Message, Verdict]] = field(default_factory=list)
@@ -48,9 +50,11 @@ class Delta:
     events: int = 0
     duplicates: int = 0
     timeouts: int = 0
+    noted: Noted = field(default_factory=Noted)
 
     def merge(self, later: Delta) -> None:
-        """Add what a later step of the same partition changed."""
+        """Add what a later step of the same partition changed, one that took in no events."""
+        self.noted.merge(later.noted, len(self.revisions))
         self.revisions += later.revisions
         self.said_ms += later.said_ms
         for key in later.dropped:
@@ -87,6 +91,7 @@ class Correlator:
         sources = [_SOURCE[kind] for kind in kinds]
         before = self.time.now_ms
         times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
+        delta.noted.events, delta.noted.sources, delta.noted.times_ms = events, sources, times
         times, bases = self.time.see(sources, times)
         store, shortcuts = self.store, self._shortcuts
         use_shortcuts = self._use_shortcuts
@@ -145,20 +150,50 @@ class Correlator:
 
     def _take(self, message: Message, event: Any, kind: type, now: int, base_ms: int, delta: Delta) -> None:
         """Add an event to a message, by the general rules, and say what became of it."""
+        early: tuple[SubmitResponse | DeliveryReport, ...] = ()
+        was_settled = message.drop_at_ms is not None and bool(message.submits)
         if kind is Submit:
+            same = message.submits.get(event.attempt)
+            early = () if message.submits else (*message.answers, *message.reports)
             new = message.add_submit(event)
+            new_fact = same is None or same.disposition != SUBMITTED
         else:
             before = (message.answers, message.reports)
             new = message.add_answer(event) if kind is SubmitResponse else message.add_report(event)
-            if new and sum(map(len, before)) == len(message.answers) + len(message.reports):
+            new_fact = sum(map(len, before)) < len(message.answers) + len(message.reports)
+            if new and not new_fact:
                 new = self._earlier_copy(message, *before, now)
                 message.stage = GENERAL
                 delta.changed[message.key] = message
+        if not new or not message.submits:
+            submit = submit_of(message, event) if message.submits else None
+            delta.noted.silent.append(Silent(len(delta.revisions), submit, not new, base_ms))
         if not new:
             delta.duplicates += 1
             return
         message.stage = GENERAL
-        self._said(message, evaluate(message, self.rules, now), base_ms, delta)
+        verdict = evaluate(message, self.rules, now)
+        if verdict is not None:
+            told = was_settled or verdict.finding.conflict
+            was = self._before(message, now) if told and new_fact and kind is DeliveryReport else None
+            first = kind is SubmitResponse and sum(a.attempt == event.attempt for a in message.answers) == 1
+            special = (
+                submit_of(message, event),
+                new_fact,
+                first,
+                was.finding.status if was else "",
+                was is not None and was.finding.conflict,
+            )
+            delta.noted.special.append(Special(len(delta.revisions), *special, early))
+        self._said(message, verdict, base_ms, delta)
+
+    def _before(self, message: Message, now: int) -> Verdict | None:
+        """Tell where a message stood before its newest report."""
+        reports = message.reports
+        message.reports = reports[:-1]
+        verdict = evaluate(message, self.rules, now)
+        message.reports = reports
+        return verdict
 
     def _earlier_copy(
         self, message: Message, answers: tuple[SubmitResponse, ...], reports: tuple[DeliveryReport, ...], now: int
@@ -223,6 +258,7 @@ class Correlator:
         while message.due_ms <= until_ms:
             if message.deadline_ms is not None and message.deadline_ms <= message.due_ms:
                 delta.timeouts += 1
+                delta.noted.passed.append(Passed(len(delta.revisions), message.drop_at_ms is not None))
                 message.stage = GENERAL
                 verdict = evaluate(message, self.rules, message.deadline_ms)
                 self._said(message, verdict, message.deadline_ms, delta)
@@ -236,7 +272,9 @@ class Correlator:
 
     def _forget(self, message: Message, delta: Delta) -> None:
         if not message.submits:
-            delta.orphans.extend(orphans(message))
+            given_up = orphans(message)
+            delta.orphans += given_up
+            delta.noted.given_up += [(message.due_ms, orphan) for orphan in given_up]
         self.store.drop(message)
         delta.changed.pop(message.key, None)
         delta.dropped.append(message.key)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams.correlator.health import Health
 from streams.correlator.message import PACKED_FORMAT, Message
 from streams.correlator.step import Correlator, Delta
 from streams.correlator.streamtime import StreamTime
 from streams.correlator.timeouts import Rules
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX, ROUTE_HEALTH
+from streams.runtime.healthlog import HealthLog
 from streams.runtime.output import CHANGELOG, Output
 from streams.runtime.processor import Kind, Processor, Source, Work
 from streams.runtime.reading import INPUT_TOPICS
@@ -43,11 +45,12 @@ def correlate_processor(settings: Settings, rules: Rules | None = None) -> Proce
         sources=[Source(topic, topic) for topic in INPUT_TOPICS],
         changelog=CHANGELOG,
         joined=[MESSAGE_STATUS],
-        others=[DEAD_LETTER, ORPHAN_REPORT, *([RECEIPT_INDEX] if resolve_rules.indexes_any else [])],
+        others=[DEAD_LETTER, ORPHAN_REPORT, ROUTE_HEALTH, *([RECEIPT_INDEX] if resolve_rules.indexes_any else [])],
         kind=MESSAGES,
         core=lambda store, time, _number, _count: CorrelateCore(join_rules, store, time),
         output=lambda registry, prefix: Output(registry, prefix, resolve_rules),
         count=_count,
+        beside=lambda number: HealthLog(Health(number, join_rules)),
     )
 
 

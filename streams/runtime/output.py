@@ -12,7 +12,15 @@ from streams.codec.receipt_index import IndexEncoder
 from streams.codec.schemas import Registry
 from streams.codec.status import StatusEncoder
 from streams.correlator.step import Delta
-from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX, DeadLetter
+from streams.events import (
+    DEAD_LETTER,
+    MESSAGE_STATUS,
+    ORPHAN_REPORT,
+    RECEIPT_INDEX,
+    ROUTE_HEALTH,
+    DeadLetter,
+    RouteHealth,
+)
 from streams.resolver.rules import ResolveRules
 from streams.runtime.changelog import Record
 from streams.runtime.indexing import Index
@@ -20,6 +28,7 @@ from streams.runtime.processor import Work
 
 CHANGELOG = "sms.correlate-changelog"
 _FULL_QUEUE_POLL_S = 0.5
+_ASK_S = 10.0
 
 
 class BatchOutput:
@@ -32,11 +41,26 @@ class BatchOutput:
         """Write through `producer`, once that is set, to topics whose names start with `prefix`."""
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
+        self._health = Encoder(ROUTE_HEALTH, registry)
+        self._health_partitions: list[int] = []
         self._prefix = prefix
 
     def delta(self, work: Work) -> None:
         """Write what a step puts out."""
         raise NotImplementedError
+
+    def told(self, told: Iterable[RouteHealth]) -> None:
+        """Write what is told of routes, and heartbeats to every partition: each of its readers needs to know."""
+        topic = self._prefix + ROUTE_HEALTH
+        for record in told:
+            value = self._health.encode(record)
+            if record.provider or record.account:
+                self._produce(topic, value, _health_key(record, record.window_start_ms))
+                continue
+            if not self._health_partitions:
+                self._health_partitions = list(self.producer.list_topics(topic, _ASK_S).topics[topic].partitions)
+            for number in self._health_partitions:
+                self._produce(topic, value, _health_key(record, 0), number)
 
     def changelog(self, partition: int, records: Iterable[Record]) -> None:
         """Write the state changes of a step."""
@@ -90,3 +114,8 @@ class Output(BatchOutput):
                     produce(topic, value, key)
                 except BufferError:
                     self._produce(topic, value, key)
+
+
+def _health_key(record: RouteHealth, window_start_ms: int) -> str:
+    """Return the key of a record, as ``topics.yaml`` has it; heartbeats of a partition share one."""
+    return ":".join((*record[:4], str(window_start_ms), str(record.source_partition)))

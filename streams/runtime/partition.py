@@ -26,6 +26,7 @@ class Partition:
         self.time = StreamTime(len(processor.sources))
         self.inputs = Inputs(len(processor.sources))
         self.core = processor.core(self.store, self.time, number, count)
+        self._beside = processor.beside(number)
         self.changelog_from = 0
         self.restored = False
         self._recall()
@@ -35,12 +36,16 @@ class Partition:
         note = self.store.checkpoint
         if note is None:
             return
-        self.changelog_from, now_ms, newest, segments = note
+        self.changelog_from, now_ms, newest, segments, beside = note
         self.segments.recall(segments)
+        self._beside.recall(beside)
         self._at(Position(now_ms, newest, self.segments.next))
 
     def restore(self, key: bytes, value: bytes | None) -> int:
         """Take in one changelog record; return how many items it held."""
+        if key.startswith(self._beside.prefix):
+            self._beside.restore(key, value)
+            return 0
         found = self.segments.restore(key, value)
         if isinstance(found, Position):
             self._at(found)
@@ -56,6 +61,7 @@ class Partition:
             item = self.store.get(key)
             if item is not None:
                 self.store.drop(item)
+        self._beside.restored(self.time.now_ms)
         self.inputs.resume(self.time.newest)
         self.restored = True
 
@@ -65,6 +71,7 @@ class Partition:
 
     def work(self, idle_until_ms: int) -> Work:
         """Process what may be processed; with all inputs at their end move time to `idle_until_ms`."""
+        before_ms = self.time.now_ms
         events, dead = self.inputs.take()
         for source in range(len(self.inputs.inputs)):
             self.time.ended(source, self.inputs.drained(source))
@@ -72,15 +79,16 @@ class Partition:
         if all(self.time.at_end) and idle_until_ms > self.time.now_ms:
             later = self.core.advance_to(idle_until_ms)
             delta.merge(later)
-        return Work(self, events, delta, dead)
+        return Work(self, events, delta, dead, self._beside.take(delta, before_ms, self.time.now_ms))
 
     def changelog(self, delta: Delta) -> Iterator[Record]:
         """Yield the changelog records of a delta."""
-        return self.segments.records(delta.changed.values(), self.time)
+        yield from self.segments.records(delta.changed.values(), self.time)
+        yield from self._beside.records(self.time.now_ms)
 
     def close(self, changelog_offset: int | None) -> None:
         """Close; with the changelog offset up to which the state holds, leave a checkpoint."""
         note = None
         if changelog_offset is not None and self.restored:
-            note = [changelog_offset, self.time.now_ms, self.time.newest, self.segments.note()]
+            note = [changelog_offset, self.time.now_ms, self.time.newest, self.segments.note(), self._beside.note()]
         self.store.close(note)

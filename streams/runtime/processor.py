@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -97,9 +97,63 @@ class Source(NamedTuple):
     make: Callable[[Any], Any] | None = None
 
 
+class Beside(Protocol):
+    """State of a partition beside its items, with records of its own in the changelog."""
+
+    prefix: bytes
+    """What the keys of its records begin with, and those of the items' segments do not."""
+
+    def take(self, delta: Any, before_ms: int, now_ms: int) -> list[Any]:
+        """Take in what a step did that moved stream time; return what is to be told."""
+
+    def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield the changelog records of a batch that ended at stream time `now_ms`."""
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take in a changelog record."""
+
+    def restored(self, now_ms: int) -> None:
+        """All records are taken in; stream time is `now_ms`."""
+
+    def note(self) -> Any:
+        """Return what a checkpoint must remember."""
+
+    def recall(self, note: Any) -> None:
+        """Take back what `note` gave."""
+
+
+class NothingBeside:
+    """For a processor that has no such state."""
+
+    prefix = b"\xff"
+
+    def take(self, delta: Any, before_ms: int, now_ms: int) -> list[Any]:
+        """Nothing is to be told."""
+        return []
+
+    def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """Nothing changed."""
+        return iter(())
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """No record has this prefix."""
+
+    def restored(self, now_ms: int) -> None:
+        """Nothing was."""
+
+    def note(self) -> Any:
+        """Nothing to remember."""
+        return None
+
+    def recall(self, note: Any) -> None:
+        """Nothing to take back."""
+
+
 @dataclass(slots=True)
 class Work:
     """What a batch made of one partition: ``events`` went in, ``delta`` and the dead letters come out.
+
+    ``told`` is what the state beside the items has to tell.
 
     ``indexed`` is how many records of the receipt index it gave, once they are written.
     """
@@ -108,6 +162,7 @@ class Work:
     events: list[Any]
     delta: Any
     dead: list[Any]
+    told: list[Any]
     indexed: int = 0
 
 
@@ -132,3 +187,4 @@ class Processor:
     core: MakeCore
     output: Callable[[Registry | None, str], Any]
     count: Callable[[Stats, Work], None]
+    beside: Callable[[int], Beside] = lambda _number: NothingBeside()

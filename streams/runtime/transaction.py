@@ -75,6 +75,7 @@ class Transactions:
         for one in work:
             partition = one.partition
             self._output.delta(one)
+            self._output.told(one.told)
             self._output.dead_letters(one.dead)
             self._output.changelog(partition.number, partition.changelog(one.delta))
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):

@@ -171,7 +171,7 @@ class Worker:
         for partition in self._partitions.values():
             if partition.restored:
                 done = partition.work(idle_until)
-                if done.delta.events or done.delta.changed or done.delta.dropped or done.dead:
+                if done.delta.events or done.delta.changed or done.delta.dropped or done.dead or done.told:
                     work.append(done)
         if not work:
             self._state_is_committed = True

@@ -17,10 +17,12 @@ from hatchling.builders.wheel import WheelBuilder
 
 from streams import __version__, cli
 from streams.correlator.timeouts import Keeping, Policy
+from streams.detectors.config import DetectConfig
 from streams.resolver.rules import IdPolicy
 from streams.settings import (
     ClickHouseSettings,
     CorrelateSettings,
+    DetectSettings,
     LoadSettings,
     ResolveSettings,
     Settings,
@@ -182,6 +184,7 @@ def documented(section: str) -> set[str]:
         ("`[correlate]`", {f.name for f in fields(CorrelateSettings)}),
         ("`[resolve]`", {f.name for f in fields(ResolveSettings)}),
         ("`[load]`", {f.name for f in fields(LoadSettings)}),
+        ("`[detect]`", {f.name for f in fields(DetectSettings) if f.name != "engine"} | {*DetectConfig._fields}),
         ("`[clickhouse]`", {f.name for f in fields(ClickHouseSettings)}),
         (
             "`[defaults]` and `[providers.NAME]`",
@@ -211,6 +214,7 @@ SECTIONS = {
     "correlate": "`[correlate]`",
     "resolve": "`[resolve]`",
     "load": "`[load]`",
+    "detect": "`[detect]`",
     "clickhouse": "`[clickhouse]`",
     "defaults": "`[defaults]` and `[providers.NAME]`",
 }
@@ -232,7 +236,7 @@ def test_the_example_has_every_setting_and_is_one() -> None:
     assert settings.default_policy == settings_from({}).default_policy
     assert settings.policies["aurora"].receipt_parts == "last"
     assert settings.kafka["consumer.fetch.min.bytes"] == "10000"
-    for section in ("correlate", "resolve", "load", "defaults"):
+    for section in ("correlate", "resolve", "load", "detect", "defaults"):
         assert set(sections[section]) == documented(SECTIONS[section])
 
 

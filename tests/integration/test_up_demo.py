@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.terminals import environment, run, running, still_there
 
-SMALL = ("demo", "--messages", "600", "--live", "2s")
+SMALL = ("demo", "--messages", "600", "--live", "2s", "--no-incident")
 ANY_PORT = ("--port", "0")
 
 

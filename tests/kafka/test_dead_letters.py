@@ -9,7 +9,7 @@ import pytest
 
 from streams.clock import now_ms
 from streams.codec.avro import Encoder
-from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE
+from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE, Event
 from streams.runtime import worker as worker_module
 from streams.runtime.worker import CorrelateWorker, TooManyDeadLettersError
 from tests.kafka.helpers import EXIT_BAD_INPUT, Sender, TopicReader, dead_letters, orphans, revisions_of, workers
@@ -115,7 +115,8 @@ def test_a_record_from_the_future_is_clamped_and_ends_nobody_elses_wait(
         sender.send([submit("waits-for-answer", now), submit("waits-for-report", now), answer("waits-for-report", now)])
         run_until(worker, lambda: worker.stats.revisions == 3)
         # One by one: each is dated by its own arrival, and three topics may take them in another order.
-        for number, event in enumerate((submit("future", far), answer("future", far + 1), report("future", far + 2))):
+        events: list[Event] = [submit("future", far), answer("future", far + 1), report("future", far + 2)]
+        for number, event in enumerate(events):
             sender.send([event])
             run_until(worker, said(worker, 4 + number))
         run_for(worker, 1)

@@ -1,0 +1,123 @@
+"""The detectors' host without Kafka: how far all sources are, and the groups of one partition. `detect` runs it.
+
+`streams.detectors.engine` says what a host must do. This one holds the groups of one partition of the topic
+``sms.detect-group``, and tells what is to be written when their windows close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from streams.detectors.engine import Engine
+from streams.detectors.state import GroupState
+from streams.events import Anomaly, RouteHealth
+from streams.health.heartbeat import WINDOW_MS
+
+STALLED_S = 60.0
+"""A source that has not moved for so long, while others did, is not waited for."""
+_GAP_S = 15.0
+"""What counts at most of a time in which no source moved: nobody is late then."""
+_PROGRESS = ""
+
+Source = tuple[int, int]
+"""Where progress comes from: a partition of ``sms.route-health``, and a source partition of correlate behind it."""
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.decode
+
+
+class Progress:
+    """How far all sources are: the smallest stream time of those that move.
+
+    Time in seconds is the caller's monotonic clock; it only decides who is not waited for.
+    """
+
+    def __init__(self, expected: Iterable[Source]) -> None:
+        """Wait for all that are `expected` before anything counts as complete."""
+        self._newest_ms: dict[Source, int] = {}
+        self._moved: dict[Source, float] = dict.fromkeys(expected, 0.0)
+        self._active_s = 0.0
+        self._last_s: float | None = None
+        self.time_ms = 0
+
+    def see(self, source: Source, stream_time_ms: int, now_s: float) -> int:
+        """Take in how far a source is; return how far all are, which never goes back."""
+        if self._last_s is not None:
+            self._active_s += min(now_s - self._last_s, _GAP_S)
+        self._last_s = now_s
+        if stream_time_ms > self._newest_ms.get(source, -1):
+            self._newest_ms[source] = stream_time_ms
+            self._moved[source] = self._active_s
+        moving = [self._newest_ms.get(s, 0) for s, moved in self._moved.items() if self._active_s - moved <= STALLED_S]
+        self.time_ms = max(self.time_ms, min(moving, default=0))
+        return self.time_ms
+
+    @property
+    def stalled(self) -> list[Source]:
+        """Sources that are not waited for."""
+        return sorted(s for s, moved in self._moved.items() if self._active_s - moved > STALLED_S)
+
+    def pack(self) -> bytes:
+        """Return what to keep."""
+        return _encode((self.time_ms, list(self._newest_ms.items())))
+
+    def unpack(self, data: bytes) -> None:
+        """Take back what `pack` gave; all of it counts as moving again."""
+        self.time_ms, newest = _decode(data)
+        self._newest_ms = {(a, b): at_ms for (a, b), at_ms in newest}
+        self._moved |= dict.fromkeys(self._newest_ms, 0.0)
+
+
+class Outcome(NamedTuple):
+    """What is to be written: anomalies first; then changes of the state, by group and piece (None: gone)."""
+
+    anomalies: list[Anomaly]
+    changes: list[tuple[tuple[str, str], bytes | None]]
+
+
+class Host:
+    """The groups of one partition."""
+
+    def __init__(self, engine: Engine, expected: Iterable[Source], kept: Mapping[tuple[str, str], bytes]) -> None:
+        """Go on from what was `kept` of the state: the pieces by group and name."""
+        self._engine = engine
+        self.progress = Progress(expected)
+        pieces: dict[str, dict[str, bytes]] = {}
+        for (group, name), piece in kept.items():
+            pieces.setdefault(group, {})[name] = piece
+        own = pieces.pop(_PROGRESS, {})
+        if own:
+            self.progress.unpack(own[_PROGRESS])
+        self.groups = {group: GroupState.load(group, found) for group, found in pieces.items()}
+        self._closed = self._complete(self.progress.time_ms)
+
+    def take(self, group: str, record: RouteHealth) -> None:
+        """Take in a record of a group."""
+        state = self.groups.get(group)
+        if state is None:
+            state = self.groups[group] = GroupState(group)
+        self._engine.see(state, record)
+
+    def beat(self, source: Source, stream_time_ms: int, now_s: float) -> bool:
+        """Take in how far a source is; tell whether windows can be closed now."""
+        return self._complete(self.progress.see(source, stream_time_ms, now_s)) > self._closed
+
+    def _complete(self, time_ms: int) -> int:
+        return (time_ms - self._engine.config.lateness_ms) // WINDOW_MS
+
+    def close_windows(self) -> Outcome:
+        """Close what is complete, in all groups."""
+        now_ms = self.progress.time_ms
+        self._closed = self._complete(now_ms)
+        anomalies: list[Anomaly] = []
+        changes: list[tuple[tuple[str, str], bytes | None]] = []
+        for group in sorted(self.groups):
+            state, found = self._engine.advance(self.groups[group], now_ms)
+            self.groups[group] = state
+            anomalies += found
+            changes += [((group, name), piece) for name, piece in state.changes().items()]
+        changes.append(((_PROGRESS, _PROGRESS), self.progress.pack()))
+        return Outcome(anomalies, changes)

@@ -1,0 +1,140 @@
+"""Route health of one partition: what a step did, counted by route and window (`sms.route-health`).
+
+Everything counts once, in the window of its own event time: submits, first answers, reports, the changes of status
+that reports make; timeouts in the window of their deadline. Totals are kept, and told as absolute numbers, so what is
+told again replaces what was told before. A window is told when it is over by stream time, and again when something
+more came (not more often than every `RETELL_MS`). It is forgotten `KEEP_MS` after its end, and what is dated earlier
+than that counts at the edge, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from streams.correlator.counting import Counting
+from streams.correlator.recipients import details_of
+from streams.correlator.step import Delta
+from streams.correlator.timeouts import Rules
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
+from streams.events import RouteHealth
+from streams.health.heartbeat import WINDOW_MS, heartbeat
+
+RETELL_MS = 5_000
+"""A window that is over is told again after so much stream time at the soonest."""
+
+
+class Health:
+    """The totals of one source partition."""
+
+    def __init__(self, partition: int, rules: Rules) -> None:
+        """Start with nothing counted."""
+        self._partition = partition
+        self._counting = Counting(rules, self._changing)
+        self.windows: dict[int, dict[Route, Totals]] = {}
+        self._open: set[int] = set()
+        self._changed: dict[tuple[int, Route], Totals] = {}
+        self._untold: dict[int, set[Route]] = {}
+        self._told_ms: dict[int, int] = {}
+        self._now_ms = 0
+        self._beat = 0
+
+    # ---- counting ----------------------------------------------------------------------------------------------
+
+    def take(self, delta: Delta, before_ms: int, now_ms: int) -> None:
+        """Count what a step did that moved stream time from `before_ms` to `now_ms`."""
+        self._now_ms = now_ms
+        self._counting.count(delta, before_ms - KEEP_MS)
+        over = [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
+        _detail(totals for window in over for totals in self.windows[window].values())
+        for window in over:
+            self._open.discard(window)
+            for route, totals in self.windows[window].items():
+                totals.close()
+                self._changed[window, route] = totals
+
+    def _changing(self, window: int, route: Route) -> Totals:
+        """Return totals that are about to change."""
+        totals = self._totals(window, route)
+        totals.changed_ms = self._now_ms
+        self._changed[window, route] = totals
+        self._untold.setdefault(window, set()).add(route)
+        return totals
+
+    def _totals(self, window: int, route: Route) -> Totals:
+        routes = self.windows.get(window)
+        if routes is None:
+            routes = self.windows[window] = {}
+        totals = routes.get(route)
+        if totals is None:
+            totals = routes[route] = Totals()
+            self._open.add(window)
+        return totals
+
+    # ---- telling -----------------------------------------------------------------------------------------------
+
+    def tell(self, now_ms: int) -> list[RouteHealth]:
+        """Return what is to be told at stream time `now_ms`, and forget what is over for good.
+
+        At the end comes a heartbeat, once a window: how far this partition has got.
+        """
+        due = sorted(w for w in self._untold if self._is_due(w, now_ms))
+        places = [(window, route) for window in due for route in sorted(self._untold.pop(window))]
+        _detail(self.windows[window][route] for window, route in places)
+        told = [self.windows[w][route].record(route, w, self._partition, now_ms) for w, route in places]
+        self._told_ms |= dict.fromkeys(due, now_ms)
+        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
+            for route in self.windows.pop(window):
+                self._changed.pop((window, route), None)
+            self._told_ms.pop(window, None)
+            self._open.discard(window)
+        if now_ms // WINDOW_MS > self._beat:
+            self._beat = now_ms // WINDOW_MS
+            told.append(heartbeat(self._partition, now_ms))
+        return told
+
+    def _is_due(self, window: int, now_ms: int) -> bool:
+        end_ms = (window + 1) * WINDOW_MS
+        last_ms = self._told_ms.get(window)
+        return end_ms <= now_ms and (last_ms is None or last_ms + RETELL_MS <= now_ms or end_ms + KEEP_MS <= now_ms)
+
+    # ---- state -------------------------------------------------------------------------------------------------
+
+    def changes(self) -> Iterator[tuple[int, Any]]:
+        """Yield what changed since the last time: until when (stream time) it matters, and the packed totals."""
+        changed, self._changed = self._changed, {}
+        for (window, route), totals in changed.items():
+            yield (window + 1) * WINDOW_MS + KEEP_MS, (window, route, totals.pack())
+
+    def restore(self, change: Any) -> None:
+        """Take in what `changes` yielded; in the same order."""
+        window, route, packed = change
+        self._totals(window, tuple(route)).unpack(packed)
+
+    def restored(self, now_ms: int) -> None:
+        """Go on at stream time `now_ms`: what may not have been told yet is told (again)."""
+        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
+            del self.windows[window]
+        for window, routes in self.windows.items():
+            if all(totals.recipients is None for totals in routes.values()):
+                self._open.discard(window)
+            since_ms = now_ms - RETELL_MS if (window + 1) * WINDOW_MS <= now_ms else 0
+            untold = {route for route, totals in routes.items() if totals.changed_ms >= since_ms}
+            if untold:
+                self._untold[window] = untold
+        self._open &= self.windows.keys()
+        self._beat = now_ms // WINDOW_MS - 1
+
+    def everything(self) -> list[Any]:
+        """Return all totals as `changes` would, for a checkpoint. Nothing may be counted afterwards."""
+        for routes in self.windows.values():
+            for totals in routes.values():
+                totals.fresh = totals.recipients or []
+        return [(w, route, totals.pack()) for w, routes in self.windows.items() for route, totals in routes.items()]
+
+
+def _detail(totals: Iterable[Totals]) -> None:
+    """Work out what is said of the recipients, where they changed."""
+    stale = [(one, one.recipients) for one in totals if one.details is None and one.recipients is not None]
+    for (one, _), details in zip(stale, details_of([recipients for _, recipients in stale]), strict=True):
+        one.details = details

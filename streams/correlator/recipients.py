@@ -1,0 +1,106 @@
+"""Recipients by the batch: a 64-bit value for each, the same that `streams.health.sketch` hashes one by one."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streams.health import sketch
+from streams.health.sketch import UInts
+
+Ints = npt.NDArray[np.int64]
+
+_MOST_DIGITS = 18
+_NO_NUMBER = 1 << 63
+_RANK_BITS = 54
+_SPARSE = b"\x01"
+_DENSE_FROM = 512
+
+
+def value_of(recipient: str) -> int:
+    """Return the digits of a recipient as a number; where it has none, or too many, a number from 2**63 on."""
+    return sketch.digits(recipient) or (zlib.crc32(recipient.encode()) | _NO_NUMBER)
+
+
+def values_of(recipients: Sequence[str]) -> UInts:
+    """Return `value_of` of many: at once where all are plain numbers, as they nearly always are."""
+    numbers = pc.ascii_ltrim(pa.array(recipients, pa.string()), characters="+")
+    longest = pc.max(pc.binary_length(numbers)).as_py()
+    if longest is None or longest > _MOST_DIGITS or not pc.all(pc.ascii_is_decimal(numbers)).as_py():
+        return np.array([value_of(recipient) for recipient in recipients], np.uint64)
+    values: UInts = pc.cast(numbers, pa.uint64()).to_numpy()
+    if not values.all():  # "000" is no number either
+        return np.array([value_of(recipient) for recipient in recipients], np.uint64)
+    return values
+
+
+class Details(NamedTuple):
+    """What is said of the recipients of a window: the sketch of the distinct ones, and the fullest ranges."""
+
+    distinct: bytes
+    ranges: dict[str, int]
+
+
+NO_DETAILS = Details(b"", {})
+
+
+def details_of(windows: Sequence[Sequence[UInts]]) -> list[Details]:
+    """Return the details of many windows (of the values of each), all of them in one go.
+
+    The same as `streams.health.sketch.Distinct` and `sketch.fullest` give for each.
+    """
+    sizes = [sum(map(len, values)) for values in windows]
+    if not any(sizes):
+        return [NO_DETAILS] * len(sizes)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    values = np.concatenate([part for window in windows for part in window])
+    sketches, ranges = _sketches(groups, values, len(sizes)), _fullest(groups, values, len(sizes))
+    return [Details(*both) for both in zip(sketches, ranges, strict=True)]
+
+
+def _sketches(groups: Ints, values: UInts, many: int) -> list[bytes]:
+    """Return `sketch.Distinct.data` of each group: of every register in use the highest rank."""
+    hashes = sketch.mix_many(values)
+    registers = (hashes >> np.uint64(_RANK_BITS)).astype(np.int64)
+    rest = hashes & np.uint64((1 << _RANK_BITS) - 1)
+    # The bit length of up to 54 bits, by halves that a float holds exactly.
+    high, low = (rest >> np.uint64(27)).astype(np.float64), (rest & np.uint64((1 << 27) - 1)).astype(np.float64)
+    length = np.where(high > 0, np.frexp(high)[1] + 27, np.frexp(low)[1])
+    entries = np.sort(groups << 16 | registers << 6 | (_RANK_BITS + 1 - length))
+    entries = entries[np.append(entries[1:] >> 6 != entries[:-1] >> 6, True)]
+    cuts = np.searchsorted(entries >> 16, np.arange(many + 1)).tolist()
+    sparse = (entries & 0xFFFF).astype(">u2").tobytes()
+    found = []
+    for start, end in itertools.pairwise(cuts):
+        data = sparse[2 * start : 2 * end]
+        if end - start >= _DENSE_FROM:  # so full that it has another form
+            full = sketch.Distinct(_SPARSE + data)
+            found.append(full.data())
+        else:
+            found.append(_SPARSE + data if data else b"")
+    return found
+
+
+def _fullest(groups: Ints, values: UInts, many: int) -> list[dict[str, int]]:
+    numeric = (values < np.uint64(_NO_NUMBER)) & (values >= np.uint64(100))
+    groups, names = groups[numeric], values[numeric] // np.uint64(100)
+    order = np.lexsort((names, groups))
+    groups, names = groups[order], names[order]
+    first = np.flatnonzero(np.append(True, (groups[1:] != groups[:-1]) | (names[1:] != names[:-1]))[: len(names)])
+    counts = np.diff(first, append=len(names))
+    groups, names = groups[first], names[first]
+    order = np.lexsort((sketch.mix_many(names), -counts, groups))
+    groups, names, counts = groups[order], names[order], counts[order]
+    cuts = np.searchsorted(groups, np.arange(many + 1)).tolist()
+    found = []
+    for start, end in itertools.pairwise(cuts):
+        end = min(end, start + sketch.KEPT_RANGES)
+        found.append(dict(zip(map(str, names[start:end].tolist()), counts[start:end].tolist(), strict=True)))
+    return found

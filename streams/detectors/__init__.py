@@ -1,0 +1,1 @@
+"""Detectors of anomalies in route health: pure functions of windows and what is usual."""

@@ -1,0 +1,98 @@
+"""The changelog of route health: what changed in a batch as packed segments beside those of the messages.
+
+A segment is one record, key = ``h`` and its number, value = the totals that changed (`Health.changes`), in order. It
+is deleted as a whole when the last of its windows is forgotten. Restored in order, the last copy of a window's totals
+counts, and the recipients of an open window add up.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from streams.correlator.health import Health
+from streams.correlator.step import Delta
+from streams.events import RouteHealth
+
+Record = tuple[bytes, bytes | None]
+
+PREFIX = b"h"
+_MOST_IN_SEGMENT = 500
+_MOST_BYTES = 900_000
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.decode
+
+
+class HealthLog:
+    """One partition's route health as the runtime asks it: state beside the messages (`streams.runtime.processor`).
+
+    It knows the segments: the next number, and which are alive until when.
+    """
+
+    prefix = PREFIX
+
+    def __init__(self, health: Health) -> None:
+        """Write and restore the changes of `health`."""
+        self._health = health
+        self._next = 0
+        self._alive: list[tuple[int, int]] = []
+
+    def take(self, delta: Delta, before_ms: int, now_ms: int) -> list[RouteHealth]:
+        """Count what a step did that moved stream time; return what is to be told of routes."""
+        self._health.take(delta, before_ms, now_ms)
+        return self._health.tell(now_ms)
+
+    def restored(self, now_ms: int) -> None:
+        """All records are taken in; stream time is `now_ms`."""
+        self._health.restored(now_ms)
+
+    def records(self, now_ms: int) -> Iterator[Record]:
+        """Yield the records of a batch that ended at stream time `now_ms`."""
+        changes = list(self._health.changes())
+        for start in range(0, len(changes), _MOST_IN_SEGMENT):
+            yield from self._segment(changes[start : start + _MOST_IN_SEGMENT])
+        while self._alive and self._alive[0][0] <= now_ms:
+            yield _key(heapq.heappop(self._alive)[1]), None
+
+    def _segment(self, changes: list[tuple[int, Any]]) -> Iterator[Record]:
+        until = max(until for until, _ in changes)
+        value = _encode((until, [change for _, change in changes]))
+        if len(value) > _MOST_BYTES and len(changes) > 1:
+            half = len(changes) // 2
+            yield from self._segment(changes[:half])
+            yield from self._segment(changes[half:])
+            return
+        heapq.heappush(self._alive, (until, self._next))
+        yield _key(self._next), value
+        self._next += 1
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take in a record."""
+        if value is None:
+            return
+        until, changes = _decode(value)
+        for change in changes:
+            self._health.restore(change)
+        number = int.from_bytes(key[len(PREFIX) :], "big")
+        self._next = max(self._next, number + 1)
+        heapq.heappush(self._alive, (until, number))
+
+    def note(self) -> Any:
+        """Return what a checkpoint must remember."""
+        return [self._next, self._alive, self._health.everything()]
+
+    def recall(self, note: Any) -> None:
+        """Take back what `note` gave."""
+        self._next = note[0]
+        self._alive = [tuple(entry) for entry in note[1]]
+        heapq.heapify(self._alive)
+        for change in note[2]:
+            self._health.restore(change)
+
+
+def _key(number: int) -> bytes:
+    return PREFIX + number.to_bytes(8, "big")
