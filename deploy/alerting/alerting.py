@@ -4,9 +4,10 @@
     python deploy/alerting/alerting.py --bootstrap kafka:9092 --alertmanager http://alertmanager:9093
     python deploy/alerting/alerting.py --webhook https://chat.example.com/hooks/sms --least critical
 
-It reads from where it stopped (group `sms-alerting`), sends each record of an anomaly on, and commits its offset when the
-receivers have it; while one of them is away it waits and tries again. Alertmanager forgets what it is not told of, so
-open anomalies are sent again every minute. After a restart it reads the last day of the topic first, to know what is open.
+It reads from where it stopped (group `sms-alerting`), sends each record of an anomaly on, and commits its offset when
+the receivers have it; while one of them is away it waits and tries again. Alertmanager forgets what it is not told of,
+so open anomalies are sent again every minute. After a restart it reads the last day of the topic first, to know what is
+open.
 Records that were written twice (the same anomaly_id and revision) are sent once.
 """
 

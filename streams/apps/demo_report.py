@@ -66,7 +66,8 @@ FROM message_latest
 """
 _LEFTOVERS = """
 SELECT (SELECT count() FROM orphans FINAL) AS orphans, (SELECT count() FROM dead_letters FINAL) AS dead_letters,
-    (SELECT count() FROM receipts FINAL) AS receipts, (SELECT count() FROM events FINAL) AS events, (SELECT count() FROM revisions FINAL) AS revisions
+    (SELECT count() FROM receipts FINAL) AS receipts,
+    (SELECT count() FROM events FINAL) AS events, (SELECT count() FROM revisions FINAL) AS revisions
 """
 # loaded_at has whole seconds: add one, so that it is a bound
 _FRESHNESS = """

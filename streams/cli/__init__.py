@@ -88,9 +88,9 @@ def cli(ctx: click.Context, config: Path | None, kafka: tuple[str, ...], verbose
 
 def main() -> None:
     """Run the command line."""
-    from streams.cli import catalog, data, decode, detect, imports, kafka, live, segments, workers
+    from streams.cli import catalog, data, decode, detect, imports, kafka, live, orphans, segments, workers
 
-    for module in (workers, kafka, data, catalog, segments, imports, decode, live, detect):
+    for module in (workers, kafka, data, orphans, catalog, segments, imports, decode, live, detect):
         for command in module.COMMANDS:
             cli.add_command(command)
     cli(prog_name="sms-streams")

@@ -94,6 +94,8 @@ class Shortcuts:
         deadline = submitted + self._rules.policy(event[5])[1]
         if message.stage != ANNOUNCED or announced is None or event[14] != SUBMITTED or now_ms >= deadline:
             return None
+        if announced[5] != event[5] or announced[9:11] != event[9:11]:  # another route: it is counted elsewhere
+            return None
         message.submits[attempt] = event
         message.set_aside = (announced,)
         message.stage = FIRST_SUBMIT

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.events import DeliveryReport, Submit, SubmitResponse
 from streams.runtime.errors import FencedError
-from streams.runtime.worker import CorrelateWorker
+from streams.runtime.worker import CorrelateWorker, Worker
 from streams.settings import Settings, settings_from
 from tests.kafka.helpers import SESSION_TIMEOUT_MS, wait_until
 
@@ -29,7 +29,8 @@ def local_settings(kafka: str, prefix: str, config: str = "", **correlate: objec
         "consumer.max.poll.interval.ms": SESSION_TIMEOUT_MS,
     }
     own: dict[str, Any] = {"kafka": client, "topics": {"prefix": prefix}, "correlate": CORRELATE | correlate}
-    return settings_from({**tomllib.loads(config), **own})
+    given = tomllib.loads(config)
+    return settings_from({**given, **own, "resolve": CORRELATE | given.get("resolve", {})})
 
 
 class LocalWorkers:
@@ -75,7 +76,7 @@ def local_workers(kafka: str, prefix: str, folder: Path) -> Iterator[LocalWorker
         made.close()
 
 
-def run_until(worker: CorrelateWorker, done: Callable[[], bool], timeout_s: float = 90) -> None:
+def run_until(worker: Worker, done: Callable[[], bool], timeout_s: float = 90) -> None:
     """Do batch after batch until `done`.
 
     The time is a guard against hanging and no promise: after an abort, one call may wait for the broker three times ten
@@ -89,7 +90,7 @@ def run_until(worker: CorrelateWorker, done: Callable[[], bool], timeout_s: floa
     wait_until(step, timeout_s, lambda: worker.stats.line())
 
 
-def run_for(worker: CorrelateWorker, seconds: float) -> None:
+def run_for(worker: Worker, seconds: float) -> None:
     """Do batch after batch for some time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -103,7 +104,7 @@ class Died(BaseException):
 class FaultyProducer:
     """The worker's producer with a fault before or after one of its calls, once."""
 
-    def __init__(self, worker: CorrelateWorker, place: str, error: BaseException) -> None:
+    def __init__(self, worker: Worker, place: str, error: BaseException) -> None:
         """`place`: "before NAME" or "after NAME" of a method of the client."""
         self._when, self._name = place.split()
         self._error: BaseException | None = error

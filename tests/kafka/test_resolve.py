@@ -40,6 +40,8 @@ id_rules = ["as_is"]
 [providers.hexer]
 id_rules = ["hex_to_decimal"]
 """
+Step = tuple[list[Event], list[ProviderReceipt]]
+"""What is sent at a time: events with our id, and receipts."""
 _RECEIPTS = Encoder(PROVIDER_RECEIPT)
 _INDEX = Encoder(RECEIPT_INDEX)
 
@@ -70,14 +72,14 @@ class Traffic:
         self.at_ms = now_ms() - 60_000
         self.steps = self._steps()
 
-    def _steps(self) -> Iterator[tuple[list[Event], list[ProviderReceipt]]]:
+    def _steps(self) -> Iterator[Step]:
         """Few of them at a time: a submit, its answer, its receipt, of which the latter two come in any order."""
-        waiting: list[tuple[list[Event], list[ProviderReceipt]]] = []
+        waiting: list[Step] = []
         for number, (name, id_) in enumerate(self.ids.items()):
             at = self.at_ms + number
             waiting.append(([submit(name, at)], []))
-            told = ([answer(name, at + 200, provider_message_id=id_)], [])
-            came = ([], [receipt("0" * (number % 3) + str(int(id_, 16)), at + 900, "p9", code="DELIVRD")])
+            told: Step = ([answer(name, at + 200, provider_message_id=id_)], [])
+            came: Step = ([], [receipt("0" * (number % 3) + str(int(id_, 16)), at + 900, "p9", code="DELIVRD")])
             waiting += [came, told] if number % 4 == 0 else [told, came]
             if number % 50 == 0:  # a provider that says it twice
                 waiting.append(came)
@@ -109,23 +111,19 @@ def check_each_once(kafka: str, prefix: str, traffic: Traffic, logs: Callable[[]
     """Wait for the last report; then each receipt must have become exactly one, and every message be delivered."""
     expected = traffic.receipts_by_message()
     reports = TopicReader(kafka, prefix + DELIVERY_REPORT)
+
+    def all_there() -> bool:
+        reports.more()
+        return len(reports.read) >= sum(expected.values())
+
     try:
-        wait_until(lambda: bool(reports.more()) or len(reports.read) >= sum(expected.values()), 60, logs)
-        wait_until(
-            lambda: _read(reports) >= sum(expected.values()), 60, lambda: f"{len(reports.read)} reports\n{logs()}"
-        )
-        time.sleep(1.5)
-        reports.to_end()
+        wait_until(all_there, 60, lambda: f"{len(reports.read)} reports\n{logs()}")
+        time.sleep(1.5)  # for those that must not come
     finally:
         reports.close()
     assert Counter(row.message_id for row in records(kafka, prefix, DELIVERY_REPORT)) == expected
     wait_until(lambda: len(delivered(kafka, prefix)) == len(expected), 60, logs)
     assert not orphans(kafka, prefix)
-
-
-def _read(reports: TopicReader) -> int:
-    reports.more()
-    return len(reports.read)
 
 
 def test_resolve_and_correlate_killed_at_random_moments_give_each_report_once(
@@ -227,10 +225,14 @@ def test_a_resolve_worker_that_dies_at_any_step_of_the_commit_protocol_is_replac
             assert fault.done
             worker._consumer.close()
         else:
-            run_until(worker, lambda: len(local.reports()) == len(names))
+            run_until(worker, lambda: local.reports().total() == 12 * (len(PLACES) + 1))
             worker.close()
     assert local.reports() == Counter(names)
     assert not orphans(kafka, prefix)
+
+
+def _seen(local: Local, expected: Counter[str]) -> Callable[[], bool]:
+    return lambda: local.reports() == expected
 
 
 def test_state_is_there_again_after_a_clean_stop_a_crash_and_on_another_machine(
@@ -252,8 +254,7 @@ def test_state_is_there_again_after_a_clean_stop_a_crash_and_on_another_machine(
         for n in mine:
             local.gateway.index("plain", f"b{n}", f"w{n}", at + 2)
         local.gateway.flush()
-        done = Counter({f"{kind}{n}": 1 for n in range(step * 5 + 5) for kind in "mw"})
-        run_until(worker, lambda done=done: local.reports() == done)  # type: ignore[misc]  # bound now, on purpose
+        run_until(worker, _seen(local, Counter({f"{kind}{n}": 1 for n in range(step * 5 + 5) for kind in "mw"})))
         if step == 0:
             worker.close()
         else:  # a crash: nothing is tidied up

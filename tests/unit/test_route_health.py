@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.correlator import shortcuts
 from streams.correlator.health import Health
 from streams.correlator.step import Correlator, Delta
 from streams.correlator.store import MemoryStore
@@ -26,7 +24,7 @@ from streams.settings import settings_from
 from streams.simulator import Traffic, TrafficConfig
 from tests.adapters import FOR_EVER
 from tests.histories import event_time_ms
-from tests.unit.test_step_laws import as_of, cut, rules_of, traffic
+from tests.unit.test_step_laws import as_of, cut, rules_of, segmented, simple, traffic
 
 laws = settings(max_examples=60, deadline=None)
 seeds = st.integers(0, 1 << 32)
@@ -38,9 +36,9 @@ Key = tuple[Any, ...]
 class Counted:
     """A correlator with its route health; what is told is kept by key, as a compacted topic would."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *, use_shortcuts: bool = True) -> None:
         self.rules = rules
-        self.correlator = Correlator(rules, MemoryStore())
+        self.correlator = Correlator(rules, MemoryStore(), use_shortcuts=use_shortcuts)
         self.health = Health(3, rules)
         self.log = HealthLog(self.health)
         self.records: list[tuple[bytes, bytes | None]] = []
@@ -151,12 +149,23 @@ def test_in_any_order_nothing_counts_twice_and_nothing_is_lost(seed: int) -> Non
 def test_shortcuts_count_as_the_rules_do(seed: int) -> None:
     rng = random.Random(seed)
     config, events = traffic(rng)
-    fast, slow = Counted(rules_of(config)), Counted(rules_of(config))
+    fast, slow = Counted(rules_of(config)), Counted(rules_of(config), use_shortcuts=False)
     fast.feed(events)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("first_submit", "answer", "report"):
-            patch.setattr(shortcuts, name, lambda *_: None)
-        slow.feed(events)
+    slow.feed(events)
+    assert fast.totals() == slow.totals()
+
+
+@laws
+@given(seeds)
+def test_shortcuts_count_simple_histories_as_the_rules_do(seed: int) -> None:
+    rng = random.Random(seed)
+    events = [e for n in range(6) for e in (simple if rng.random() < 0.7 else segmented)(rng, f"m{n}")]
+    if rng.random() < 0.7:
+        events.sort(key=event_time_ms)
+    fast, slow = Counted(rules_of({})), Counted(rules_of({}), use_shortcuts=False)
+    for run in (fast, slow):
+        run.feed(events)
+        run.end(max(map(event_time_ms, events)) + 3 * 86_400_000)
     assert fast.totals() == slow.totals()
 
 
