@@ -21,7 +21,7 @@ from streams.correlator.step import Delta
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS
 from streams.correlator.timeouts import Rules
 from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route
-from streams.correlator.verdict import Finding, Verdict
+from streams.correlator.verdict import Verdict
 from streams.events import Submit, SubmitResponse
 from streams.health import buckets, sketch
 from streams.health.heartbeat import WINDOW_MS
@@ -33,12 +33,11 @@ _FIRST_TWO = 512
 """The version of a message of which one submit and one answer are known."""
 _SUBMITTED_AT = Verdict._fields.index("submitted_at_ms")
 _VERSION = Verdict._fields.index("version")
-_UNKNOWN = Finding._fields.index("unknown_code")
 _PART = SubmitResponse._fields.index("part")
 _RECIPIENT = Submit._fields.index("recipient")
 
 _CODE = {status: number for number, status in enumerate((*words.OPEN_ORDER, words.EXCLUDED, *t.FINAL))}
-_SUBMITTED, _ACCEPTED = _CODE[words.SUBMITTED], _CODE[words.ACCEPTED]
+_SUBMITTED, _ACCEPTED, _ENROUTE = (_CODE[status] for status in (words.SUBMITTED, words.ACCEPTED, words.ENROUTE))
 _FIRST_FINAL, _FAILED = _CODE[words.DELIVERED], _CODE[words.FAILED]
 _MEASURE_OF = np.array([t.FINAL.get(status, -1) for status in _CODE], np.int64)
 _BOUNDS = np.array(buckets.BOUNDS, np.int64)
@@ -150,43 +149,42 @@ class Plain:
         return [own * t.MEASURES + t.SUBMITS]
 
     def _answers(self) -> list[Ints]:
-        """Count first answers that are OK; what else there is, one by one."""
+        """Count first answers: those that are OK, and one by one those that refuse. A shortcut takes no other."""
         columns, groups = self._columns, self._groups
         where = np.flatnonzero(columns.sources == ANSWERS)
         if not len(where):
             return []
         verdicts = [columns.revisions[i][1] for i in where.tolist()]
-        # An answer to the whole message that a shortcut takes is the first; so is the first to a segment.
+        # One to the whole message is the first; so is the first to a segment.
         whole = np.array([columns.events[i][_PART] is None for i in where.tolist()])
         first = whole | (np.array([v[_VERSION] for v in verdicts], np.int64) == _FIRST_TWO)
-        plain = first & (columns.status[where] == _ACCEPTED)
-        for i in np.flatnonzero(~plain).tolist():
-            at = int(where[i])
-            self._one.answer(int(groups[at]), columns.events[at], verdicts[i].submit, bool(first[i]))
-        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[plain]
-        where = where[plain]
+        for i in np.flatnonzero(whole & (columns.status[where] != _ACCEPTED)).tolist():
+            if verdicts[i].report is None:
+                self._one.answer(int(groups[where[i]]), columns.events[where[i]], verdicts[i].submit, True)
+                first[i] = False
+        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[first]
+        where = where[first]
         latency = columns.times_ms[where] - submitted
         return [groups[where] * t.MEASURES + t.RESPONSES_OK, _histogram(groups[where], t.RESPONSE_LATENCY, latency)]
 
     def _reports(self) -> list[Ints]:
-        """Count reports that settled their message; what else there is, one by one."""
+        """Count reports that settled their message, and those that say it is on its way.
+
+        A shortcut takes no other, but the final ones on segments of which more are waited for: they count nothing yet.
+        """
         columns, groups = self._columns, self._groups
         where = np.flatnonzero(columns.sources == REPORTS)
         if not len(where):
             return []
-        verdicts = [columns.revisions[i][1] for i in where.tolist()]
         status = columns.status[where]
-        final = status >= _FIRST_FINAL
-        unknown = np.array([v.finding[_UNKNOWN] for v in verdicts])
-        for i in np.flatnonzero(~final | unknown).tolist():
-            at = int(where[i])
-            self._one.report(int(groups[at]), columns.events[at], verdicts[i].submit)
+        on_its_way = where[status == _ENROUTE]
+        where, status = where[status >= _FIRST_FINAL], status[status >= _FIRST_FINAL]
+        verdicts = [columns.revisions[i][1] for i in where.tolist()]
         for i in np.flatnonzero(status == _FAILED).tolist():
             self._totals[groups[where[i]]].add_failure(verdicts[i].finding.reason)
-        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[final]
-        where, status = where[final], status[final]
-        latency = columns.times_ms[where] - submitted
+        latency = columns.times_ms[where] - np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)
         return [
+            groups[on_its_way] * t.MEASURES + t.REPORTS_INTERMEDIATE,
             groups[where] * t.MEASURES + _MEASURE_OF[status],
             _histogram(groups[where], t.RECEIPT_LATENCY, latency),
         ]

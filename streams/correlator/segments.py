@@ -60,7 +60,7 @@ def next_report(message: Message, event: DeliveryReport, rules: Rules, now_ms: i
     if event.received_at_ms > answer.responded_at_ms + rules.policy(submit.provider).receipt_timeout_ms:
         return None
     outcome = rules.report(event.provider or submit.provider, event.code, event.err, event.text)
-    if not outcome.final or outcome.status == SENT_WITHOUT_SR:
+    if not outcome.final or outcome.status == SENT_WITHOUT_SR or not outcome.known:
         return None
     before = message.reports
     message.reports = (*before, event)

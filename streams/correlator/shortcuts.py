@@ -203,9 +203,9 @@ class Shortcuts:
             return known
         outcome = self._rules.report(provider, code, err, event.text)
         status, final, reason, reason_class, action, billed, told = outcome
-        if not final or status == SENT_WITHOUT_SR:
+        if not final or status == SENT_WITHOUT_SR or not told:
             return None
-        flags = (False, True, False, False, False, not told)
+        flags = (False, True, False, False, False, False)
         finding = Finding(status, *flags, reason, reason_class, action, 0 if billed is False else parts)
         if not self._rules.reads_text(provider):
             if len(self._reports) >= _MEMORY:
