@@ -266,7 +266,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
 def _policy(base: Policy, values: Mapping[str, Any], section: str, catalog: Catalog) -> Policy:
     if not isinstance(values, Mapping):
         raise SettingsError(f"[{section}] must be a section")
-    _check_names(f"setting in [{section}]", values, (*_POLICY_KEYS, *_KEEPING_KEYS))
+    _check_names(f"setting in [{section}]", values, (*_POLICY_KEYS, *_ID_KEYS, *_KEEPING_KEYS))
     changes: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{section}.{key}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from streams.apps.receipts import answers
 from streams.clickhouse.backend import Database
 from streams.resolver.advice import Advice, Adviser, Answer
 from streams.resolver.rules import IdPolicy, ResolveRules
@@ -19,24 +19,6 @@ FROM sms.receipts FINAL
 WHERE received_at > (SELECT max(received_at) FROM sms.receipts) - toIntervalMillisecond({since:Int64})
   AND (provider = {provider:String} OR {provider:String} = '')
 ORDER BY received_at DESC LIMIT {most:UInt64} BY provider
-"""
-_ANSWERS = """
-SELECT provider, provider_message_id, account, message_id, toUnixTimestamp64Milli(event_at)
-FROM sms.events
-WHERE topic = 'sms.submit-response' AND provider != '' AND provider_message_id != ''
-  AND event_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
-  AND event_at <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-"""
-# Answers that name no provider have that of their submit.
-_UNNAMED = """
-SELECT submits.provider, answers.provider_message_id, answers.account, answers.message_id,
-    toUnixTimestamp64Milli(answers.event_at)
-FROM sms.events AS answers
-INNER JOIN sms.events AS submits ON answers.message_id = submits.message_id AND answers.account = submits.account
-WHERE answers.topic = 'sms.submit-response' AND answers.provider = '' AND answers.provider_message_id != ''
-  AND answers.event_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
-  AND answers.event_at <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-  AND submits.topic = 'sms.submit' AND submits.provider != ''
 """
 
 
@@ -75,7 +57,8 @@ def advise(
     others: set[str] = set()
     # Later ones too: what a rule relates to receipts that came before the answer was chance.
     span = {"from": min(times) - rules.keeping.index_ms, "to": max(times) + rules.keeping.index_ms}
-    for number, (name, answer) in enumerate(_answers(db, span), start=1):
+    for number, (name, id_, account, message_id, *_, at_ms) in enumerate(answers(db, span), start=1):
+        answer = Answer(id_, (account, message_id), int(at_ms))
         adviser = advisers.get(name)
         if adviser is None:
             others.add(name)
@@ -86,13 +69,6 @@ def advise(
     return [
         Told(name, rules.policy(name), adviser.advice(), sorted(others)) for name, adviser in sorted(advisers.items())
     ]
-
-
-def _answers(db: Database, span: dict[str, Any]) -> Iterator[tuple[str, Answer]]:
-    for sql in (_ANSWERS, _UNNAMED):
-        for block in db.stream(sql, span):
-            for provider, id_, account, message_id, at_ms in block:
-                yield provider, Answer(id_, (account, message_id), int(at_ms))
 
 
 def configuration(told: list[Told]) -> str:

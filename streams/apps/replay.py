@@ -59,6 +59,7 @@ class Replay:
         if not self._join.recall(self._journal.next_offset) and self._journal.done():
             self._rebuild()
         self._newest_ms = 0
+        self._in_the_tables = True
 
     def _rebuild(self) -> None:
         """The local state did not survive: bring it back from the raw events in the database."""
@@ -84,10 +85,12 @@ class Replay:
         target = self._newest_ms if as_of_ms is None else as_of_ms
         if target > self._join.stream_time_ms:
             offset = self._journal.next_offset
+            self._in_the_tables = False
             joined = self._join.advance_to(target)
             self._load(f"as-of-{offset}-{target}", joined, _placed(joined.reports, offset), [])
             self._journal.content.moves.append(AsOf(as_of_ms=target, offset=offset, events=len(joined.reports)))
         self._finish()
+        self._in_the_tables = True
         self.summary.stream_time_ms = self._join.stream_time_ms
         self.summary.waiting = self._join.waiting
         return self.summary
@@ -174,7 +177,7 @@ class Replay:
 
     def close(self) -> None:
         """Leave a checkpoint for the next replay."""
-        whole = self._journal.interrupted() is None
+        whole = self._in_the_tables and self._journal.interrupted() is None
         self._join.close(self._journal.next_offset if whole else None)
 
 

@@ -13,6 +13,7 @@ from streams.cli.context import Context, database_flags, database_options, open_
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
+    from streams.apps.receipts import Audit
     from streams.apps.replay import Summary
     from streams.apps.verify import Report
 
@@ -170,19 +171,34 @@ def message(context: Context, message_id: str, account: str | None, db: str | No
 def verify(context: Context, db: str | None, url: str | None, config_file: Path | None) -> None:
     """Recompute every status from the raw events in ClickHouse and compare.
 
-    Needs the configuration (timeouts, dialects) that the statuses were made with. Exit code 1: there are differences.
+    Needs the configuration (timeouts, dialects, id rules) that the statuses were made with. Exit code 1: there are
+    differences. Receipts that know only the provider's id must have become reports or orphans, or still wait.
     """
+    from streams.apps.receipts import audit
     from streams.apps.verify import verify as compare
 
     settings = context.settings(config_file, clickhouse=database_flags(db, url))
     tables = open_tables(settings.clickhouse, shared=True)
     try:
         report = compare(tables, settings.rules(), lambda n: _say(f"{n} messages compared"))
+        receipts = audit(tables, settings.resolve_rules())
     finally:
         tables.close()
     _tell_verify(report)
-    if report.differences:
+    if receipts.receipts:
+        _tell_receipts(receipts)
+    if report.differences or receipts.lost:
         sys.exit(1)
+
+
+def _tell_receipts(found: Audit) -> None:
+    for text in found.examples:
+        click.echo(text)
+    why = ", ".join(f"{count} {reason}" for reason, count in found.orphans.most_common())
+    click.echo(
+        f"{found.receipts} receipts by the provider's id: {found.reports} became reports, "
+        f"{found.orphans.total()} orphans{f' ({why})' if why else ''}, {found.waiting} wait, {found.lost} are lost"
+    )
 
 
 def _tell_verify(report: Report) -> None:

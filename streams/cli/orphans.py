@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.cli.context import Context, database_flags, database_options, open_tables
+from streams.cli.context import Context, database_flags, database_options, open_tables, quiet
 from streams.cli.values import DURATION
+from streams.kafka.client import KafkaUnavailable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from streams.apps.orphans import Told
+    from streams.clickhouse.backend import Database
     from streams.resolver.advice import Finding
+    from streams.settings import Settings
 
 _FEW = 20
 _CHANCE = 0.1
@@ -29,6 +32,7 @@ _CHANCE = 0.1
 @click.option("--provider", default="", help="Only this one; else all that have receipts.")
 @click.option("--since", type=DURATION, default="7d", show_default=True, help="How long before the newest receipt.")
 @click.option("--most", type=click.IntRange(min=1), default=20_000, show_default=True, help="Receipts of a provider.")
+@click.option("--send", is_flag=True, help="Send the reports of receipts that the rules of now would have found.")
 @click.option("--toml", is_flag=True, help="Print only the lines for the configuration.")
 @click.pass_obj
 def orphans(
@@ -39,13 +43,15 @@ def orphans(
     provider: str,
     since: int,
     most: int,
+    send: bool,
     toml: bool,
 ) -> None:
     """Say which id rules would find the messages of receipts that know only the provider's id.
 
     Looks at receipts and answers in the tables, tries every rule, and counts: matched (the one message that used the
     id in time), ambiguous (several did), impossible (only one that was answered long before or after). Prints the lines
-    for the configuration where rules find more than those there are. Nothing is changed.
+    for the configuration where rules find more than those there are. Nothing is changed, but with --send: once the
+    rules are adopted, receipts that came before are sent to sms.delivery-report as the reports they are.
     """
     from streams.apps.display import console
     from streams.apps.orphans import advise, configuration
@@ -53,6 +59,9 @@ def orphans(
     settings = context.settings(config_file, clickhouse=database_flags(db, url))
     tables = open_tables(settings.clickhouse, shared=True)
     try:
+        if send:
+            _send(settings, tables)
+            return
         told = advise(
             tables,
             settings.resolve_rules(),
@@ -83,6 +92,20 @@ def orphans(
     else:
         click.echo("No other rules than those there are would find more.")
     sys.stdout.flush()
+
+
+def _send(settings: Settings, tables: Database) -> None:
+    from streams.apps.correlate import registry_of
+    from streams.apps.import_targets import KafkaTarget
+    from streams.apps.receipts import audit
+
+    target = KafkaTarget(quiet(settings.kafka), settings.topic_prefix, registry_of(settings))
+    found = audit(tables, settings.resolve_rules(), lambda report: target([report]))
+    target.close()
+    if target.errors:
+        errors = ", ".join(f"{count} {error}" for error, count in target.errors.items())
+        raise KafkaUnavailable(f"not all reports were taken: {errors}. Send them again: none counts twice")
+    click.echo(f"{found.receipts} receipts: {found.reports} had become reports, {found.missed} were sent as such now")
 
 
 def _table(one: Told) -> Table:

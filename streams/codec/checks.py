@@ -44,8 +44,8 @@ _IDS: dict[type, tuple[str, ...]] = {
     Submit: ("message_id",),
     SubmitResponse: ("message_id",),
     DeliveryReport: ("message_id",),
-    ProviderReceipt: ("provider_message_id",),
-    ReceiptIndex: ("message_id", "provider_message_id"),
+    ProviderReceipt: ("provider", "provider_message_id"),
+    ReceiptIndex: ("provider", "provider_message_id", "message_id"),
 }
 """What must not be empty."""
 _IDS_BY_TOPIC = {

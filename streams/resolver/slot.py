@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from streams.events import DeliveryReport, ProviderReceipt, ReceiptIndex
+from streams.events import ProviderReceipt, ReceiptIndex
 
 PACKED_FORMAT = 1
 MOST_ENTRIES = 50
@@ -56,7 +56,7 @@ class Slot:
                 return True
         self.entries.append(entry)
         if len(self.entries) > MOST_ENTRIES:
-            self.entries.remove(min(self.entries, key=_age))
+            self.entries.remove(min(self.entries, key=age))
         return True
 
     @property
@@ -93,29 +93,6 @@ def slot_key(provider: str, key: str) -> str:
     return f"{provider}\x00{key}"
 
 
-def _age(entry: Entry) -> tuple[Any, ...]:
+def age(entry: Entry) -> tuple[Any, ...]:
+    """Order of the uses of an id; the last is the latest."""
     return (entry.responded_at_ms, entry.account, entry.message_id, entry.attempt, entry.part or 0)
-
-
-def report_of(receipt: ProviderReceipt, entries: list[Entry]) -> DeliveryReport:
-    """Return the report that a receipt is, given the uses of its id by one message.
-
-    It carries the id as the answer wrote it: by that the message is known everywhere else. What several uses leave
-    open (attempt, part) is left to correlate, which tells it by that id.
-    """
-    latest = max(entries, key=_age)
-    attempts = {entry.attempt for entry in entries}
-    parts = {entry.part for entry in entries}
-    return DeliveryReport(
-        account=latest.account,
-        message_id=latest.message_id,
-        attempt=receipt.attempt or (latest.attempt if len(attempts) == 1 else None),
-        part=receipt.part or (latest.part if len(parts) == 1 else None),
-        received_at_ms=receipt.received_at_ms,
-        done_at_ms=receipt.done_at_ms,
-        provider=receipt.provider,
-        provider_message_id=latest.answer_id,
-        code=receipt.code,
-        err=receipt.err,
-        text=receipt.text,
-    )

@@ -3,13 +3,8 @@
 The resolver is to receipts what `streams.correlator.step` is to messages, under the same laws: no I/O, no clock, what
 time brings comes before the event that is later, and a `Delta` is what one Kafka transaction holds.
 
-A receipt is about a message when an answer brought a related id (`streams.resolver.ids`) at a fitting time:
-
-1. Uses of the id within ``id_window`` before the receipt (and up to ``early`` after it: answers and receipts race) are
-   *recent*. Recent uses by one message: the receipt is its report. By several: it is nobody's (``ambiguous_id``).
-2. Without a recent use it is parked. The answer that comes decides as in 1.
-3. When ``park`` is over, older uses that are still known decide in the same way; without any it is nobody's
-   (``no_response``).
+Whose a receipt is, `streams.resolver.decision` says. Here is when: at once, where its id has recent uses; else it is
+parked, and the answer that comes decides; and when ``park`` is over, older uses that are still known do.
 """
 
 from __future__ import annotations
@@ -21,13 +16,12 @@ from typing import Any
 from streams.correlator.store import StateStore
 from streams.correlator.streamtime import StreamTime
 from streams.events import DeliveryReport, OrphanReport, ProviderReceipt, ReceiptIndex
+from streams.resolver.decision import CROWDED, orphan, outcome, possible, recent
 from streams.resolver.rules import ResolveRules
-from streams.resolver.slot import Entry, Parked, Slot, report_of, slot_key
+from streams.resolver.slot import Entry, Parked, Slot, slot_key
 
 RECEIPTS, INDEX, REROUTED = 0, 1, 2
 """The inputs, for `StreamTime`."""
-
-NO_RESPONSE, AMBIGUOUS, CROWDED = "no_response", "ambiguous_id", "too_many_waiting"
 
 
 class ReroutedReceipt(ProviderReceipt):
@@ -176,17 +170,17 @@ class Resolver:
 
     def _decided(self, slot: Slot, receipt: ProviderReceipt, delta: Delta) -> bool:
         """Put out a receipt whose id has recent uses; False where it has none."""
-        since = receipt.received_at_ms - self.rules.policy(receipt.provider).id_window_ms
-        recent = [entry for entry in self._uses(slot, receipt) if entry.responded_at_ms >= since]
-        if recent:
-            _decide(receipt, recent, delta)
-        return bool(recent)
+        uses = recent(receipt, possible(receipt, slot.entries, self.rules), self.rules)
+        if uses:
+            self._put_out(receipt, uses, delta)
+        return bool(uses)
 
-    def _uses(self, slot: Slot, receipt: ProviderReceipt) -> list[Entry]:
-        """Return the uses of a receipt's id that it can be about: not those that came (well) after it."""
-        latest = receipt.received_at_ms + self.rules.keeping.early_ms
-        related, id_ = self.rules.ids(receipt.provider).related, receipt.provider_message_id
-        return [e for e in slot.entries if e.responded_at_ms <= latest and related(e.answer_id, id_)]
+    def _put_out(self, receipt: ProviderReceipt, uses: list[Entry], delta: Delta) -> None:
+        found = outcome(receipt, uses)
+        if isinstance(found, DeliveryReport):
+            delta.reports.append(found)
+        else:
+            delta.orphans.append(orphan(receipt, found))
 
     # ---- slots and their times -------------------------------------------------------------------------------------
 
@@ -230,7 +224,7 @@ class Resolver:
                 if parked.until_ms <= now:
                     delta.timeouts += 1
                     delta.waiting -= 1
-                    _decide(parked.receipt, self._uses(slot, parked.receipt), delta)
+                    self._put_out(parked.receipt, possible(parked.receipt, slot.entries, self.rules), delta)
             slot.parked = [parked for parked in slot.parked if parked.until_ms > now]
             slot.entries = [entry for entry in slot.entries if entry.drop_at_ms > now]
             if not slot.entries and not slot.parked and slot.longest_due_ms <= now:
@@ -240,30 +234,3 @@ class Resolver:
                 return None
             self._keep(slot, delta)
         return slot
-
-
-def _decide(receipt: ProviderReceipt, uses: list[Entry], delta: Delta) -> None:
-    """Put a receipt out: as the report of the one message that used its id, else as nobody's, with the reason."""
-    if len({(use.account, use.message_id) for use in uses}) == 1:
-        delta.reports.append(report_of(receipt, uses))
-    else:
-        delta.orphans.append(orphan(receipt, AMBIGUOUS if uses else NO_RESPONSE))
-
-
-def orphan(receipt: ProviderReceipt, reason: str) -> OrphanReport:
-    """Return what is reported of a receipt that is nobody's."""
-    return OrphanReport(
-        kind="provider_receipt",
-        account="default",
-        message_id="",
-        attempt=receipt.attempt,
-        part=receipt.part,
-        event_at_ms=receipt.received_at_ms,
-        done_at_ms=receipt.done_at_ms,
-        provider=receipt.provider,
-        provider_message_id=receipt.provider_message_id,
-        code=receipt.code,
-        err=receipt.err,
-        text=receipt.text,
-        reason=reason,
-    )

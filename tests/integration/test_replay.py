@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections import defaultdict
@@ -13,6 +14,7 @@ from typing import Any
 import fastavro
 import pytest
 
+from streams.apps.receipts import audit
 from streams.apps.replay import Replay, Summary
 from streams.apps.replay_journal import InterruptedReplayError
 from streams.apps.verify import verify
@@ -63,7 +65,7 @@ def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
 
 
 def counts(folder: Path) -> dict[str, Any]:
-    tables = ("messages", "revisions", "events", "orphans", "dead_letters")
+    tables = ("messages", "revisions", "events", "receipts", "orphans", "dead_letters")
     return rows(folder, "SELECT " + ", ".join(f"(SELECT count() FROM sms.{t}) AS {t}" for t in tables))[0]
 
 
@@ -194,6 +196,84 @@ def test_a_replay_that_died_is_finished_by_running_it_again(inserts: int, tmp_pa
         replay(tmp_path / "died", [other])
     replay(tmp_path / "died", [file], T0 + 200_000)
     replay(tmp_path / "straight", [file], T0 + 200_000)
+    assert counts(tmp_path / "died") == counts(tmp_path / "straight")
+    everything = "SELECT * EXCEPT (loaded_at) FROM sms.messages FINAL ORDER BY message_id"
+    assert rows(tmp_path / "died", everything) == rows(tmp_path / "straight", everything)
+
+
+def own_id_events(number: int = 12) -> list[dict[str, Any]]:
+    """Histories whose reports know only the provider's id; every fourth comes before its answer, one has none."""
+    events: list[dict[str, Any]] = []
+    for n in range(number):
+        at, id_ = T0 + 1_000 * n, {"provider": "p1", "provider_message_id": f"x{n}"}
+        events.append({"topic": "sms.submit", "message_id": f"m{n}", "submitted_at_ms": at, "provider": "p1"})
+        answer = {"topic": "sms.submit-response", "message_id": f"m{n}", "responded_at_ms": at + 100, "code": 0, **id_}
+        receipt = {"topic": "sms.provider-receipt", "received_at_ms": at + 400, "code": "DELIVRD", **id_}
+        events += [receipt, answer] if n % 4 == 0 else [answer, receipt]
+    nobody = {"provider": "p1", "provider_message_id": "nobody", "received_at_ms": T0, "code": "DELIVRD"}
+    return [*events, {"topic": "sms.provider-receipt", **nobody}]
+
+
+def test_receipts_find_their_messages_and_what_waits_at_the_end_of_a_file_finds_it_in_the_next(tmp_path: Path) -> None:
+    events = own_id_events()
+    first = write(tmp_path / "1.ndjson", [e for e in events if e["topic"] != "sms.submit-response"])
+    second = write(tmp_path / "2.ndjson", [e for e in events if e["topic"] == "sms.submit-response"])
+    summary = replay(tmp_path / "db", [first])
+    assert (summary.resolved, summary.waiting, summary.orphans) == (0, 13, 0)
+    summary = replay(tmp_path / "db", [second], T0 + 3 * 86_400_000)
+    assert (summary.resolved, summary.waiting, summary.orphans) == (12, 0, 1)
+    assert rows(tmp_path / "db", "SELECT status, count() AS n FROM message_latest GROUP BY status") == [
+        {"status": "delivered", "n": 12}
+    ]
+    assert rows(tmp_path / "db", "SELECT provider_message_id, reason FROM orphans") == [
+        {"provider_message_id": "nobody", "reason": "no_response"}
+    ]
+    with opened(tmp_path / "db") as db:
+        assert verify(db, settings_from({}).rules()).differences == 0
+        audited = audit(db, settings_from({}).resolve_rules())
+    assert (audited.receipts, audited.reports, audited.missed, audited.lost) == (13, 12, 0, 0)
+
+
+def test_receipts_in_one_file_give_what_reports_with_our_id_would_have(tmp_path: Path) -> None:
+    """Over days, in one batch: a report takes effect where its receipt stood, not at the end of the batch."""
+    own, ours = [], []
+    for n in range(30):
+        at = T0 + n * 20 * 3_600_000
+        id_ = {"provider": "p1", "provider_message_id": f"x{n}"}
+        told = {"received_at_ms": at + 3_600_000 * (n % 30), "code": "DELIVRD", **id_}
+        head = [
+            {"topic": "sms.submit", "message_id": f"m{n}", "submitted_at_ms": at, "provider": "p1"},
+            {"topic": "sms.submit-response", "message_id": f"m{n}", "responded_at_ms": at + 100, "code": 0, **id_},
+        ]
+        own += [*head, {"topic": "sms.provider-receipt", **told}]
+        ours += [*head, {"topic": "sms.delivery-report", "message_id": f"m{n}", "attempt": 1, **told}]
+
+    def when(event: dict[str, Any]) -> int:
+        return int(next(event[n] for n in ("submitted_at_ms", "responded_at_ms", "received_at_ms") if n in event))
+
+    for name, events in (("own", own), ("ours", ours)):
+        replay(tmp_path / name, [write(tmp_path / f"{name}.ndjson", sorted(events, key=when))])
+    everything = "SELECT * EXCEPT (loaded_at) FROM sms.messages FINAL ORDER BY message_id"
+    assert rows(tmp_path / "own", everything) == rows(tmp_path / "ours", everything)
+    assert rows(tmp_path / "own", "SELECT count() AS n FROM orphans") == [{"n": 0}]
+
+
+@pytest.mark.parametrize("inserts", range(6))
+def test_a_replay_of_receipts_that_died_is_finished_by_running_it_again(inserts: int, tmp_path: Path) -> None:
+    """Ids and waiting receipts of the files before come back from the raw events, too."""
+    events = own_id_events()
+    before = write(tmp_path / "before.ndjson", [e for e in events if e["topic"] == "sms.submit"] + events[1:8])
+    file = write(tmp_path / "events.ndjson", [e for e in events if e["topic"] != "sms.submit"])
+    for folder in ("died", "straight"):
+        replay(tmp_path / folder, [before], T0 + 7_000)
+    with opened(tmp_path / "died") as db:
+        run = Replay(settings_from({}), DiesAt(db, inserts), tmp_path / "died")
+        with contextlib.suppress(ConnectionError):
+            run.run([file], T0 + 3 * 86_400_000)
+        run.close()
+    for folder in ("died", "straight"):
+        replay(tmp_path / folder, [file], T0 + 3 * 86_400_000)
+        replay(tmp_path / folder, [write(tmp_path / "more.ndjson", some_events(3))], T0 + 4 * 86_400_000)
     assert counts(tmp_path / "died") == counts(tmp_path / "straight")
     everything = "SELECT * EXCEPT (loaded_at) FROM sms.messages FINAL ORDER BY message_id"
     assert rows(tmp_path / "died", everything) == rows(tmp_path / "straight", everything)

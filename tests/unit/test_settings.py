@@ -88,3 +88,28 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     file.write_text("[kafka\n")
     with pytest.raises(SettingsError, match="is not TOML"):
         load_settings(file)
+
+
+def test_id_rules_are_inherited_and_may_stand_in_the_environment() -> None:
+    providers = {"p1": {"id_rules": ["as_is", "case+zeros"], "id_window": "6h"}, "p2": {"reports_by": "message_id"}}
+    settings = load_settings(flags={"providers": providers}, environment={"SMS_DEFAULTS_ID_RULES": "zeros, case"})
+    rules = settings.resolve_rules()
+    assert rules.policy("p1") == (("as_is", "case+zeros"), 21_600_000, "any_id")
+    assert rules.policy("p2") == (("zeros", "case"), 3 * 86_400_000, "message_id")
+    assert rules.policy("unheard of").id_rules == ("zeros", "case")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"id_rules": ["hex"]}, "providers.p1.id_rules: there is no rule 'hex'"),
+        ({"id_rules": []}, "must be a list of rules"),
+        ({"id_rules": 5}, "must be a list of rules"),
+        ({"id_window": "soon"}, "providers.p1.id_window"),
+        ({"reports_by": "pigeon"}, "must be one of any_id, message_id"),
+        ({"id_rule": ["case"]}, "did you mean id_rules"),
+    ],
+)
+def test_wrong_id_settings_are_told_with_what_to_write(given: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        settings_from({"providers": {"p1": given}})
