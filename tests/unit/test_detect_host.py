@@ -90,7 +90,7 @@ BROKEN = range(100, 118)
 
 
 def incident() -> list[list[RouteHealth]]:
-    return traffic(150, BROKEN)
+    return traffic(175, BROKEN)
 
 
 @pytest.fixture(scope="module")
