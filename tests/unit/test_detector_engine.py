@@ -14,7 +14,7 @@ from streams.detectors.silence import Silence
 from streams.detectors.state import GroupState
 from streams.events import Anomaly, RouteHealth
 from streams.simulator.windows import WINDOW_MS
-from tests.detecting import BANK, BEGIN_MS, INCIDENT_MS, ROUTES, SHOP, Host, opened, traffic
+from tests.detector_worlds import BANK, BEGIN_MS, INCIDENT_MS, ROUTES, SHOP, Host, opened, traffic
 
 DROP = traffic(100, "delivery_drop", 0.5, lasts_ms=20 * 60_000)
 
