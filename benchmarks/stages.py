@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streams.correlator.health import Health
 from streams.correlator.step import Correlator
 from streams.runtime import reading
 from streams.runtime.inputs import Inputs
@@ -18,7 +19,7 @@ from streams.runtime.output import Output
 from streams.runtime.transaction import Transactions
 from streams.runtime.worker import CorrelateWorker
 
-STAGES = ("consume", "decode", "intake", "align", "join", "encode", "produce", "changelog", "commit", "other")
+STAGES = ("consume", "decode", "intake", "align", "join", "health", "encode", "produce", "changelog", "commit", "other")
 """In the order in which an event passes them. `other`: what the loop does besides."""
 CLIENT = "client threads"
 """What librdkafka's own threads do meanwhile: fetch, decompress, compress, send."""
@@ -29,13 +30,17 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("align", Inputs, "take"),
     ("join", Correlator, "step"),
     ("join", Correlator, "advance_to"),
+    ("health", Health, "take"),
+    ("health", Health, "tell"),
+    ("health", Health, "changes"),
+    ("health", Output, "health"),
     ("encode", Output, "delta"),
     ("encode", Output, "dead_letters"),
     ("changelog", Output, "changelog"),
     ("commit", Transactions, "commit"),
 ]
 """Stage, owner and name of what is timed."""
-WRITES = ("delta", "dead_letters", "changelog")
+WRITES = ("delta", "health", "dead_letters", "changelog")
 """The methods of `Output` that produce."""
 
 
