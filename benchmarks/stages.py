@@ -94,9 +94,10 @@ class TimedConsumer:
 class Collector:
     """Stands for a producer while `Output` writes, and keeps the records."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, producer: Any) -> None:
+        """Start empty, in place of `producer`."""
         self.records: list[tuple[Any, ...]] = []
+        self.list_topics = producer.list_topics
 
     def produce(self, *record: Any) -> None:
         """Keep a record."""
@@ -117,7 +118,7 @@ def collected(stages: Stages, call: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of `Output` that collects its records, and then produces them in one go, which is timed."""
 
     def wrapped(output: Any, *arguments: Any) -> Any:
-        producer, collector = output.producer, Collector()
+        producer, collector = output.producer, Collector(output.producer)
         output.producer = collector
         try:
             result = call(output, *arguments)

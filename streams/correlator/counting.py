@@ -6,7 +6,8 @@ revisions, and numpy counts. What was special is counted one by one, in `streams
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,9 +32,13 @@ Ints = npt.NDArray[np.int64]
 
 _FIRST_TWO = 512
 """The version of a message of which one submit and one answer are known."""
-_SUBMITTED_AT = Verdict._fields.index("submitted_at_ms")
-_VERSION = Verdict._fields.index("version")
-_UNKNOWN = Verdict._fields.index("unknown_code")
+_FIRST: Any = itemgetter(0)
+_SECOND: Any = itemgetter(1)
+_get_route: Any = attrgetter("route")
+_get_status: Any = itemgetter(Verdict._fields.index("status"))
+_get_submitted_at: Any = itemgetter(Verdict._fields.index("submitted_at_ms"))
+_get_version: Any = itemgetter(Verdict._fields.index("version"))
+_get_unknown: Any = itemgetter(Verdict._fields.index("unknown_code"))
 _RECIPIENT = Submit._fields.index("recipient")
 
 _CODE = {status: number for number, status in enumerate((*words.OPEN_ORDER, words.EXCLUDED, *t.FINAL))}
@@ -45,29 +50,37 @@ _MOST_DENSE = 1 << 17
 
 
 class Routes:
-    """Routes by number, from 1 on; a message remembers the number of its own."""
+    """Routes by number, from 1 on; a message remembers the number of its first one."""
 
     def __init__(self) -> None:
         """Start with none."""
         self.names: list[Route] = [("", "", "", "unknown")]
         self._numbers: dict[Route, int] = {}
 
-    def number(self, message: Message, submit: Submit) -> int:
-        """Return the number of a submit's route, and leave it with its message."""
-        route = route_of(submit)
+    def number(self, route: Route) -> int:
+        """Return the number of a route."""
         found = self._numbers.get(route)
         if found is None:
             found = self._numbers[route] = len(self.names)
             self.names.append(route)
-        message.route = found
         return found
+
+    def of(self, messages: list[Message], verdicts: list[Verdict]) -> Ints:
+        """Return the numbers of messages' routes; those that have none yet get that of their verdict's submit."""
+        numbers: list[int] = list(map(_get_route, messages))
+        fresh = [place for place, number in enumerate(numbers) if not number]
+        known = self._numbers.get
+        for place, route in zip(fresh, map(route_of, [verdicts[place].submit for place in fresh]), strict=True):
+            numbers[place] = messages[place].route = known(route) or self.number(route)
+        return np.array(numbers, np.int64)
 
 
 class Columns(NamedTuple):
-    """The plain events of a step, each with its revision: one entry each, in every array."""
+    """The plain events of a step, each with its message and verdict: one entry each, in every column."""
 
     events: list[Any]
-    revisions: Sequence[tuple[Message, Verdict]]
+    messages: list[Message]
+    verdicts: list[Verdict]
     sources: Ints
     times_ms: Ints
     said_ms: Ints
@@ -115,8 +128,7 @@ class Plain:
 
     def __init__(self, columns: Columns, groups: Groups, one: OneByOne, routes: Routes) -> None:
         """Find out which window and route each of them counts in."""
-        number = routes.number
-        own = np.array([m.route or number(m, v.submit) for m, v in columns.revisions], np.int64)
+        own = routes.of(columns.messages, columns.verdicts)
         self._windows = np.maximum(columns.times_ms, columns.said_ms - KEEP_MS) // WINDOW_MS
         first = int(self._windows.min())
         width = int(self._windows.max()) - first + 1
@@ -154,13 +166,13 @@ class Plain:
         where = np.flatnonzero(columns.sources == ANSWERS)
         if not len(where):
             return []
-        verdicts = [columns.revisions[i][1] for i in where.tolist()]
-        first = np.array([v[_VERSION] for v in verdicts], np.int64) == _FIRST_TWO
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
+        first = np.array([*map(_get_version, verdicts)], np.int64) == _FIRST_TWO
         plain = first & (columns.status[where] == _ACCEPTED)
         for i in np.flatnonzero(~plain).tolist():
             at = int(where[i])
             self._one.answer(int(groups[at]), columns.events[at], verdicts[i].submit, bool(first[i]))
-        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[plain]
+        submitted = np.array([*map(_get_submitted_at, verdicts)], np.int64)[plain]
         where = where[plain]
         latency = columns.times_ms[where] - submitted
         return [groups[where] * t.MEASURES + t.RESPONSES_OK, _histogram(groups[where], t.RESPONSE_LATENCY, latency)]
@@ -171,16 +183,16 @@ class Plain:
         where = np.flatnonzero(columns.sources == REPORTS)
         if not len(where):
             return []
-        verdicts = [columns.revisions[i][1] for i in where.tolist()]
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
         status = columns.status[where]
         final = status >= _FIRST_FINAL
-        unknown = np.array([v[_UNKNOWN] for v in verdicts])
+        unknown = np.array([*map(_get_unknown, verdicts)], bool)
         for i in np.flatnonzero(~final | unknown).tolist():
             at = int(where[i])
             self._one.report(int(groups[at]), columns.events[at], verdicts[i].submit)
         for i in np.flatnonzero(status == _FAILED).tolist():
             self._totals[groups[where[i]]].add_failure(verdicts[i].reason)
-        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[final]
+        submitted = np.array([*map(_get_submitted_at, verdicts)], np.int64)[final]
         where, status = where[final], status[final]
         latency = columns.times_ms[where] - submitted
         return [
@@ -201,8 +213,9 @@ def _columns(delta: Delta, event_places: Ints, positions: Ints) -> Columns:
     if len(event_places) < len(events):
         events = [events[i] for i in event_places.tolist()]
         sources, times = sources[event_places], times[event_places]
-    status = np.array([_CODE[v.status] for _, v in revisions], np.int64)
-    return Columns(events, revisions, sources, times, said, status)
+    verdicts = [*map(_SECOND, revisions)]
+    status = np.array([*map(_CODE.__getitem__, map(_get_status, verdicts))], np.int64)
+    return Columns(events, [*map(_FIRST, revisions)], verdicts, sources, times, said, status)
 
 
 def _split(groups: Ints, values: UInts) -> Iterator[tuple[int, UInts]]:
