@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.runtime import reading
+from streams.runtime.healthlog import HealthLog
 from streams.runtime.inputs import Inputs
 from streams.runtime.output import Output
 from streams.runtime.partition import Partition
 from streams.runtime.transaction import Transactions
 from streams.runtime.worker import CorrelateWorker
 
-STAGES = ("consume", "decode", "intake", "align", "join", "encode", "produce", "changelog", "commit", "other")
+STAGES = ("consume", "decode", "intake", "align", "join", "health", "encode", "produce", "changelog", "commit", "other")
 """In the order in which an event passes them. `other`: what the loop does besides."""
 CLIENT = "client threads"
 """What librdkafka's own threads do meanwhile: fetch, decompress, compress, send."""
@@ -28,13 +29,16 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("intake", CorrelateWorker, "_intake"),
     ("align", Inputs, "take"),
     ("join", Partition, "work"),
+    ("health", HealthLog, "take"),
+    ("health", HealthLog, "records"),
+    ("health", Output, "told"),
     ("encode", Output, "delta"),
     ("encode", Output, "dead_letters"),
     ("changelog", Output, "changelog"),
     ("commit", Transactions, "commit"),
 ]
 """Stage, owner and name of what is timed."""
-WRITES = ("delta", "dead_letters", "changelog")
+WRITES = ("delta", "health", "dead_letters", "changelog")
 """The methods of `Output` that produce."""
 
 
@@ -88,9 +92,10 @@ class TimedConsumer:
 class Collector:
     """Stands for a producer while `Output` writes, and keeps the records."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, producer: Any) -> None:
+        """Start empty, in place of `producer`."""
         self.records: list[tuple[Any, ...]] = []
+        self.list_topics = producer.list_topics
 
     def produce(self, *record: Any) -> None:
         """Keep a record."""
@@ -111,7 +116,7 @@ def collected(stages: Stages, call: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of `Output` that collects its records, and then produces them in one go, which is timed."""
 
     def wrapped(output: Any, *arguments: Any) -> Any:
-        producer, collector = output.producer, Collector()
+        producer, collector = output.producer, Collector(output.producer)
         output.producer = collector
         try:
             result = call(output, *arguments)

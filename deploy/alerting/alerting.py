@@ -6,8 +6,7 @@
 
 It reads from where it stopped (group `sms-alerting`), sends each record of an anomaly on, and commits its offset when
 the receivers have it; while one of them is away it waits and tries again. Alertmanager forgets what it is not told of,
-so open anomalies are sent again every minute. After a restart it reads the last day of the topic first, to know what is
-open.
+so open anomalies are sent again every minute. After a restart it reads the last day first, to know what is open.
 Records that were written twice (the same anomaly_id and revision) are sent once.
 """
 
@@ -131,6 +130,7 @@ class Job:
         self._alerts, self._receivers = alerts, receivers
         self._committed: dict[int, int] = {}
         self._remind_at = 0.0
+        self._waiting: list[Any] = []
         self.stopped = False
 
     def run(self) -> None:
@@ -138,8 +138,9 @@ class Job:
         self._consumer.subscribe([self._topic], on_assign=self._assigned)
         try:
             while not self.stopped:
-                for message in self._consumer.consume(100, 0.5):
-                    if message.error() is None:
+                waiting, self._waiting = self._waiting, []
+                for message in [*waiting, *self._consumer.consume(100, 0.5)]:
+                    if message.error() is None and not self.stopped:
                         self._one(message)
                 if time.monotonic() >= self._remind_at:
                     self._remind_at = time.monotonic() + AGAIN_S
@@ -181,7 +182,8 @@ class Job:
             except OSError as error:
                 log.warning("not taken, trying again in %.0f s: %s", pause_s, error)
             self._consumer.pause(self._consumer.assignment())
-            self._consumer.poll(pause_s)
+            came = self._consumer.poll(pause_s)
+            self._waiting += [came] if came is not None else []  # of partitions that came meanwhile
             self._consumer.resume(self._consumer.assignment())
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

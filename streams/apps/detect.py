@@ -280,9 +280,10 @@ class Detect:
             changes.append(self._table.send_changelog(partition, key, piece))
         for future in changes:
             await future
-        for event in events:
-            event.ack()
-        self._measure()
+        if self._hosts.get(partition) is held:
+            for event in events:
+                event.ack()
+            self._measure()
 
     def _tell(self, anomaly: Anomaly) -> None:
         self.metrics.anomaly(anomaly)

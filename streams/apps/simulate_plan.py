@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from streams.settings import SettingsError
-from streams.simulator import Provider, TrafficConfig
+from streams.settings import SettingsError, duration_ms
+from streams.simulator import TROUBLES, Provider, TrafficConfig, Trouble
 
 _DAY_MS = 24 * 3_600_000
+_TROUBLE = re.compile(r"\s*(\w+)@([^+]+)\+(.+)")
 
 
 class Wish(NamedTuple):
@@ -48,6 +50,32 @@ def plan(
         return _to_file(wish, config)
     speed = 1.0 if wish.speed is None else wish.speed
     return _live(wish, config, now_ms) if speed == 1.0 else _backlog(wish, config, now_ms, speed)
+
+
+def read_trouble(text: str, start_ms: int) -> Trouble:
+    """Read ``KIND@START+LASTS[,size=N][,provider=P][,account=A][,country=C][,traffic_type=T]``.
+
+    START and LASTS are durations; the incident begins START after the first message, which is at `start_ms`.
+    """
+    when, *settings = text.split(",")
+    found = _TROUBLE.fullmatch(when)
+    if found is None:
+        raise SettingsError(f"--incident {text}: write KIND@START+LASTS, such as delivery_drop@5m+10m,provider=aurora")
+    kind = found[1]
+    if kind not in TROUBLES:
+        raise SettingsError(f"--incident {text}: no incident is called {kind}: there are {', '.join(TROUBLES)}")
+    values = dict.fromkeys(Trouble._fields[4:], "") | {"size": str(TROUBLES[kind].usual)}
+    for setting in settings:
+        name, equals, value = setting.strip().partition("=")
+        if not equals or name not in values:
+            raise SettingsError(f"--incident {text}: {setting} is not NAME=VALUE of {', '.join(values)}")
+        values[name] = value
+    from_ms = start_ms + duration_ms(found[2], "--incident")
+    try:
+        size = float(values.pop("size"))
+    except ValueError as error:
+        raise SettingsError(f"--incident {text}: size is a number ({TROUBLES[kind].size})") from error
+    return Trouble(kind, from_ms, from_ms + duration_ms(found[3], "--incident"), size, **values)
 
 
 def _to_file(wish: Wish, config: TrafficConfig) -> Plan:

@@ -111,6 +111,7 @@ def _habit_options(command: click.Command) -> click.Command:
 @click.option("--provider", "providers", multiple=True, metavar="NAME[=WEIGHT]", help="Only these; may be repeated.")
 @click.option("--habit", "habits", multiple=True, metavar="NAME=NUMBER", help="Any habit of the providers.")
 @click.option("--traffic", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML: all of it.")
+@click.option("--incident", "incidents", multiple=True, metavar="KIND@START+LASTS[,...]", help="What goes wrong, when.")
 @click.option("--ndjson", metavar="FILE|-", help="Write lines for `replay` instead of sending to Kafka.")
 @click.pass_obj
 def simulate(
@@ -126,6 +127,7 @@ def simulate(
     providers: tuple[str, ...],
     habits: tuple[str, ...],
     traffic: Path | None,
+    incidents: tuple[str, ...],
     ndjson: str | None,
     **shares: float | None,
 ) -> None:
@@ -133,10 +135,13 @@ def simulate(
 
     Live by default (event times are now), until Ctrl-C. With --speed other than 1 it is a backlog that ends now. With
     --ndjson it is written at once, always the same for the same options: 10,000 messages from 2026-01-01.
+
+    An incident begins START after the first message: --incident delivery_drop@5m+10m,provider=aurora,size=0.5. Kinds
+    and their sizes are in docs/anomalies.md.
     """
     from streams.apps.simulate import Pace
     from streams.apps.simulate import simulate as run
-    from streams.apps.simulate_plan import Wish, plan
+    from streams.apps.simulate_plan import Wish, plan, read_trouble
     from streams.clock import now_ms
     from streams.simulator import Traffic
 
@@ -144,10 +149,11 @@ def simulate(
     changed = {_HABITS[name][0]: share for name, share in shares.items() if share is not None}
     changed |= read_numbers("--habit", habits)
     planned = plan(wish, now_ms(), traffic, read_numbers("--provider", providers, 1.0), changed)
+    troubles = [read_trouble(incident, planned.config.start_ms) for incident in incidents]
     stop = stop_flag()
     with _sink(context, ndjson) as sink:
         totals = run(
-            Traffic(planned.config, seed),
+            Traffic(planned.config, seed, troubles=troubles),
             sink,
             pace=Pace(speed=planned.speed),
             until_ms=planned.until_ms,

@@ -6,7 +6,8 @@ revisions, and numpy counts. What was special is counted one by one, in `streams
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from streams.correlator.step import Delta
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS
 from streams.correlator.timeouts import Rules
 from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route
-from streams.correlator.verdict import Verdict
+from streams.correlator.verdict import Finding, Verdict
 from streams.events import Submit, SubmitResponse
 from streams.health import buckets, sketch
 from streams.health.heartbeat import WINDOW_MS
@@ -31,9 +32,14 @@ Ints = npt.NDArray[np.int64]
 
 _FIRST_TWO = 512
 """The version of a message of which one submit and one answer are known."""
-_SUBMITTED_AT = Verdict._fields.index("submitted_at_ms")
-_VERSION = Verdict._fields.index("version")
-_PART = SubmitResponse._fields.index("part")
+_FIRST: Any = itemgetter(0)
+_SECOND: Any = itemgetter(1)
+_get_route: Any = attrgetter("route")
+_get_finding: Any = itemgetter(Verdict._fields.index("finding"))
+_get_status: Any = itemgetter(Finding._fields.index("status"))
+_get_submitted_at: Any = itemgetter(Verdict._fields.index("submitted_at_ms"))
+_get_version: Any = itemgetter(Verdict._fields.index("version"))
+_get_part: Any = itemgetter(SubmitResponse._fields.index("part"))
 _RECIPIENT = Submit._fields.index("recipient")
 
 _CODE = {status: number for number, status in enumerate((*words.OPEN_ORDER, words.EXCLUDED, *t.FINAL))}
@@ -45,29 +51,37 @@ _MOST_DENSE = 1 << 17
 
 
 class Routes:
-    """Routes by number, from 1 on; a message remembers the number of its own."""
+    """Routes by number, from 1 on; a message remembers the number of its first one."""
 
     def __init__(self) -> None:
         """Start with none."""
         self.names: list[Route] = [("", "", "", "unknown")]
         self._numbers: dict[Route, int] = {}
 
-    def number(self, message: Message, submit: Submit) -> int:
-        """Return the number of a submit's route, and leave it with its message."""
-        route = route_of(submit)
+    def number(self, route: Route) -> int:
+        """Return the number of a route."""
         found = self._numbers.get(route)
         if found is None:
             found = self._numbers[route] = len(self.names)
             self.names.append(route)
-        message.route = found
         return found
+
+    def of(self, messages: list[Message], verdicts: list[Verdict]) -> Ints:
+        """Return the numbers of messages' routes; those that have none yet get that of their verdict's submit."""
+        numbers: list[int] = list(map(_get_route, messages))
+        fresh = [place for place, number in enumerate(numbers) if not number]
+        known = self._numbers.get
+        for place, route in zip(fresh, map(route_of, [verdicts[place].submit for place in fresh]), strict=True):
+            numbers[place] = messages[place].route = known(route) or self.number(route)
+        return np.array(numbers, np.int64)
 
 
 class Columns(NamedTuple):
-    """The plain events of a step, each with its revision: one entry each, in every array."""
+    """The plain events of a step, each with its message and verdict: one entry each, in every column."""
 
     events: list[Any]
-    revisions: Sequence[tuple[Message, Verdict]]
+    messages: list[Message]
+    verdicts: list[Verdict]
     sources: Ints
     times_ms: Ints
     said_ms: Ints
@@ -115,8 +129,7 @@ class Plain:
 
     def __init__(self, columns: Columns, groups: Groups, one: OneByOne, routes: Routes) -> None:
         """Find out which window and route each of them counts in."""
-        number = routes.number
-        own = np.array([m.route or number(m, v.submit) for m, v in columns.revisions], np.int64)
+        own = routes.of(columns.messages, columns.verdicts)
         self._windows = np.maximum(columns.times_ms, columns.said_ms - KEEP_MS) // WINDOW_MS
         first = int(self._windows.min())
         width = int(self._windows.max()) - first + 1
@@ -154,15 +167,16 @@ class Plain:
         where = np.flatnonzero(columns.sources == ANSWERS)
         if not len(where):
             return []
-        verdicts = [columns.revisions[i][1] for i in where.tolist()]
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
         # One to the whole message is the first; so is the first to a segment.
-        whole = np.array([columns.events[i][_PART] is None for i in where.tolist()])
-        first = whole | (np.array([v[_VERSION] for v in verdicts], np.int64) == _FIRST_TWO)
+        parts = map(_get_part, [columns.events[i] for i in where.tolist()])
+        whole = np.array([part is None for part in parts])
+        first = whole | (np.array([*map(_get_version, verdicts)], np.int64) == _FIRST_TWO)
         for i in np.flatnonzero(whole & (columns.status[where] != _ACCEPTED)).tolist():
             if verdicts[i].report is None:
                 self._one.answer(int(groups[where[i]]), columns.events[where[i]], verdicts[i].submit, True)
                 first[i] = False
-        submitted = np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)[first]
+        submitted = np.array([*map(_get_submitted_at, verdicts)], np.int64)[first]
         where = where[first]
         latency = columns.times_ms[where] - submitted
         return [groups[where] * t.MEASURES + t.RESPONSES_OK, _histogram(groups[where], t.RESPONSE_LATENCY, latency)]
@@ -179,10 +193,10 @@ class Plain:
         status = columns.status[where]
         on_its_way = where[status == _ENROUTE]
         where, status = where[status >= _FIRST_FINAL], status[status >= _FIRST_FINAL]
-        verdicts = [columns.revisions[i][1] for i in where.tolist()]
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
         for i in np.flatnonzero(status == _FAILED).tolist():
             self._totals[groups[where[i]]].add_failure(verdicts[i].finding.reason)
-        latency = columns.times_ms[where] - np.array([v[_SUBMITTED_AT] for v in verdicts], np.int64)
+        latency = columns.times_ms[where] - np.array([*map(_get_submitted_at, verdicts)], np.int64)
         return [
             groups[on_its_way] * t.MEASURES + t.REPORTS_INTERMEDIATE,
             groups[where] * t.MEASURES + _MEASURE_OF[status],
@@ -202,8 +216,10 @@ def _columns(delta: Delta, event_places: Ints, positions: Ints) -> Columns:
     if len(event_places) < len(events):
         events = [events[i] for i in event_places.tolist()]
         sources, times = sources[event_places], times[event_places]
-    status = np.array([_CODE[v.finding[0]] for _, v in revisions], np.int64)
-    return Columns(events, revisions, sources, times, said, status)
+    verdicts = [*map(_SECOND, revisions)]
+    found = map(_get_status, map(_get_finding, verdicts))
+    status = np.array([*map(_CODE.__getitem__, found)], np.int64)
+    return Columns(events, [*map(_FIRST, revisions)], verdicts, sources, times, said, status)
 
 
 def _split(groups: Ints, values: UInts) -> Iterator[tuple[int, UInts]]:

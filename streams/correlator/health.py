@@ -16,7 +16,7 @@ from streams.correlator.counting import Counting
 from streams.correlator.recipients import details_of
 from streams.correlator.step import Delta
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals, record_of, sparse
 from streams.events import RouteHealth
 from streams.health.heartbeat import WINDOW_MS, heartbeat
 
@@ -80,8 +80,12 @@ class Health:
         """
         due = sorted(w for w in self._untold if self._is_due(w, now_ms))
         places = [(window, route) for window in due for route in sorted(self._untold.pop(window))]
-        _detail(self.windows[window][route] for window, route in places)
-        told = [self.windows[w][route].record(route, w, self._partition, now_ms) for w, route in places]
+        chosen = [self.windows[w][route] for w, route in places]
+        _detail(chosen)
+        told = [
+            record_of(totals, *counted, route, window, self._partition, now_ms)
+            for (window, route), totals, counted in zip(places, chosen, sparse(chosen), strict=True)
+        ]
         self._told_ms |= dict.fromkeys(due, now_ms)
         for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
             for route in self.windows.pop(window):
@@ -103,8 +107,8 @@ class Health:
     def changes(self) -> Iterator[tuple[int, Any]]:
         """Yield what changed since the last time: until when (stream time) it matters, and the packed totals."""
         changed, self._changed = self._changed, {}
-        for (window, route), totals in changed.items():
-            yield (window + 1) * WINDOW_MS + KEEP_MS, (window, route, totals.pack())
+        for ((window, route), totals), counted in zip(changed.items(), sparse([*changed.values()]), strict=True):
+            yield (window + 1) * WINDOW_MS + KEEP_MS, (window, route, totals.pack(*counted))
 
     def restore(self, change: Any) -> None:
         """Take in what `changes` yielded; in the same order."""
@@ -130,7 +134,8 @@ class Health:
         for routes in self.windows.values():
             for totals in routes.values():
                 totals.fresh = totals.recipients or []
-        return [(w, route, totals.pack()) for w, routes in self.windows.items() for route, totals in routes.items()]
+        self._changed = {(w, route): totals for w, routes in self.windows.items() for route, totals in routes.items()}
+        return [change for _, change in self.changes()]
 
 
 def _detail(totals: Iterable[Totals]) -> None:

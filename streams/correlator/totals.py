@@ -6,6 +6,8 @@ after its end by stream time, what `streams.health.sketch` makes of them is kept
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,28 +93,15 @@ class Totals:
         self.recipients = None
         self.fresh = []
 
-    def record(self, route: Route, window: int, partition: int, stream_time_ms: int) -> RouteHealth:
-        """Return the totals as a record; `window` counts from 1970. ``details`` must be there."""
-        assert self.details is not None
-        counts: list[int] = self.counts.tolist()
-        return RouteHealth._make(
-            (
-                *(*route, window * WINDOW_MS, WINDOW_MS, partition, stream_time_ms),
-                *counts[:RESPONSE_LATENCY],
-                *(self.refusals, self.failures),
-                *(_histogram(counts[RESPONSE_LATENCY:RECEIPT_LATENCY]), _histogram(counts[RECEIPT_LATENCY:])),
-                *(self.details.distinct or None, self.details.ranges, self.sample),
-            )
-        )
+    def pack(self, measures: bytes, counts: list[int]) -> tuple[Any, ...]:
+        """Return the state as values that msgpack knows; of the recipients only those since the last time.
 
-    def pack(self) -> tuple[Any, ...]:
-        """Return the state as values that msgpack knows; of the recipients only those since the last time."""
+        `measures` and `counts` are those of ``counts`` that are not zero, as `sparse` gives them.
+        """
         fresh = None if self.recipients is None else b"".join(values.tobytes() for values in self.fresh)
         self.fresh = []
-        used = np.flatnonzero(self.counts)
         return (
-            *(self.changed_ms, used.astype(np.uint8).tobytes(), self.counts[used].tolist()),
-            *(self.refusals, self.failures, self.sample, fresh),
+            *(self.changed_ms, measures, counts, self.refusals, self.failures, self.sample, fresh),
             *(self.details if fresh is None and self.details is not None else NO_DETAILS),
         )
 
@@ -129,5 +118,36 @@ class Totals:
             self.fresh = []
 
 
-def _histogram(counts: list[int]) -> dict[str, int]:
-    return {name: count for name, count in zip(buckets.NAMES, counts, strict=True) if count} if any(counts) else {}
+def sparse(many: Sequence[Totals]) -> list[tuple[bytes, list[int]]]:
+    """Return, for each, the measures that are not zero (a byte each) and their counts."""
+    if not many:
+        return []
+    rows = np.stack([totals.counts for totals in many])
+    which, measures = np.nonzero(rows)
+    names, counts = measures.astype(np.uint8).tobytes(), rows[which, measures].tolist()
+    cuts = np.searchsorted(which, np.arange(len(many) + 1)).tolist()
+    return [(names[start:end], counts[start:end]) for start, end in itertools.pairwise(cuts)]
+
+
+def record_of(
+    totals: Totals, measures: bytes, counts: list[int], route: Route, window: int, partition: int, stream_time_ms: int
+) -> RouteHealth:
+    """Return totals as a record; ``details`` must be there, `measures` and `counts` are what `sparse` gave."""
+    assert totals.details is not None
+    counters = [0] * RESPONSE_LATENCY
+    response: dict[str, int] = {}
+    receipt: dict[str, int] = {}
+    for measure, count in zip(measures, counts, strict=True):
+        if measure < RESPONSE_LATENCY:
+            counters[measure] = count
+        elif measure < RECEIPT_LATENCY:
+            response[buckets.NAMES[measure - RESPONSE_LATENCY]] = count
+        else:
+            receipt[buckets.NAMES[measure - RECEIPT_LATENCY]] = count
+    return RouteHealth._make(
+        (
+            *(*route, window * WINDOW_MS, WINDOW_MS, partition, stream_time_ms),
+            *(*counters, totals.refusals, totals.failures, response, receipt),
+            *(totals.details.distinct or None, totals.details.ranges, totals.sample),
+        )
+    )

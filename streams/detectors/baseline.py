@@ -165,7 +165,7 @@ class Baseline:
     def reason(self, name: str) -> tuple[float, float]:
         """Return the usual share of a reason among final reports, and the trials behind that."""
         recent, slow = self.reasons.get(name, (0.0, 0.0))
-        trials = [self.recent[1, rates.DELIVERY], self.slow[1, rates.DELIVERY]]
+        trials = [float(memory[1, rates.DELIVERY]) for memory in (self.recent, self.slow)]
         scales = [min(1.0, limit / max(n, 1e-9)) for n, limit in zip(trials, (_RECENT_LIMIT, _SLOW_LIMIT), strict=True)]
         weight = 50.0 + trials[0] * scales[0] + trials[1] * scales[1]
         return (0.25 + recent * scales[0] + slow * scales[1]) / weight, weight

@@ -56,14 +56,26 @@ class Cases:
 
     def _go_on(self) -> list[Anomaly]:
         told = []
+        known = {key: self._found.pop(key, None) for key in self._cases}
         for key in sorted(self._cases):
             case = self._cases[key]
-            said = life.follow(case, self._found.pop(key, None), self._at_ms, self._config)
+            said = life.follow(case, known[key], self._at_ms, self._config)
             if said and (said == "resolved" or not self._silent(case.kind, Scope(*case.scope))):
                 told.append(self._tell(case, said))
             if said == "resolved":
                 del self._cases[key]
+                self._over(case)
         return told
+
+    def _over(self, case: Case) -> None:
+        """Keep what was told of from being told again by a longer span, or for a wider or narrower scope."""
+        scope, kind = Scope(*case.scope), case.kind.partition(":")[0]
+        for key, state in self._state.scopes.items():
+            near = state.scope == scope or state.scope.within(scope) or scope.within(state.scope)
+            if near and isinstance(state, Quality):
+                state.over(kind, case.last_seen_ms // WINDOW_MS)
+                for found in [each for each in self._found if each[1] == key and each[0].partition(":")[0] == kind]:
+                    del self._found[found]
 
     def _tell(self, case: Case, said: str) -> Anomaly:
         case.part_of = case.part_of if said == "resolved" else self._explained_by(case)

@@ -12,7 +12,9 @@ A host (the Faust application, the evaluation) does four things, and nothing els
 4. `GroupState.changes` gives the pieces of the state that are new since it was last called, by name, to be kept
    in a table under (group, name); `GroupState.load` makes the state from them again.
 
-Same records and stream times in, same anomalies out, with the same ids, restarts in between or not.
+Same records and stream times in, same anomalies out, with the same ids, restarts in between or not. The pieces are
+to be written in the order in which `changes` gives them, the head last: after a crash in the middle of that the
+windows of the last call are gone through again, and only scopes that had not been written take part.
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ class Engine:
         """Let every detector look at every scope after the window that ended at `at_ms`."""
         cases = Cases(state, at_ms, stream_time_ms, self.config)
         for scope_state in state.scopes.values():
+            if (scope_state.ring.last + 1) * WINDOW_MS > at_ms:
+                continue  # written, but not the head of the group, when a crash came: it was looked at before
             kinds = cases.open_kinds(scope_state.scope)
             if scope_state.idle() and not kinds:
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.detectors.awaited import Floats
+from streams.detectors.awaited import LONGEST, Floats
 from streams.detectors.finding import Finding
 from streams.detectors.scopes import Scope
 from streams.detectors.stats import wilson
@@ -29,7 +29,8 @@ _DELIVERED = 0.97
 def look(scope: Scope, rows: dict[int, Floats], opened: bool) -> Finding | None:
     """Judge the sums over some spans (`rows`: by number of windows)."""
     for windows in WINDOWS:
-        receipts = rows[windows][RECEIPTS]
+        # What comes hours later (phones that were off) is no measure: at night there may be nothing else.
+        receipts = rows[windows][RECEIPTS][: LONGEST + 1]
         messages = float(receipts.sum())
         if messages < _LEAST:
             continue

@@ -21,7 +21,8 @@ from streams.detectors.window import RECEIPTS, RESPONSES, WINDOW_MS
 from streams.health.buckets import quantile_ms
 
 _HOLD = 0.5  # an open anomaly goes on while half the margin is passed
-_HOLD_TRIALS = 30.0
+_HOLD_TRIALS, _HOLD_WINDOWS = 30.0, 6
+_SPANS = np.array(SPANS)
 _REASON = Rate("failure_reason", False, 0.06, 2.5, 30, 0.0, 0)
 _LATENCY_FACTOR = 1.6
 _LATENCY_MORE_MS = (250.0, 2_500.0)  # answers, reports: what nobody minds
@@ -92,7 +93,8 @@ def judge(state: Quality, sums: Floats, open_kinds: Set[str], config: DetectConf
 def _beyond(state: Quality, measured: Measured) -> Floats:
     """Tell which rates are beyond their whole margin over which spans, in one go."""
     counts, trials, share = measured
-    enough = (trials >= LEAST) & (state.baseline.weight > 0)
+    fresh = _SPANS[:, None] <= state.ring.last - state.told_until[None, :]
+    enough = (trials >= LEAST) & (state.baseline.weight > 0) & fresh
     low = LOW & (counts < trials * (share * (1 - MARGIN)))
     high = ~LOW & (counts > trials * np.maximum(share + MARGIN, share * FACTOR))
     found: Floats = enough & (low | high)
@@ -114,25 +116,28 @@ def _evidence(state: Quality, index: int, measured: Measured, span: int) -> Evid
 
 
 def _worst(state: Quality, index: int, measured: Measured, sums: Floats, config: DetectConfig) -> Finding | None:
-    """Return the least probable of the spans, if that is improbable enough."""
+    """Return the worst of the spans that are improbable enough, with the least probability of them."""
     best: tuple[float, int, Evidence] | None = None
-    for span in range(len(SPANS)):
-        if measured.trials[span, index] < RATES[index].least:
+    least = 1.0
+    for span, windows in enumerate(SPANS):
+        fresh = windows <= state.ring.last - state.told_until[index]
+        if measured.trials[span, index] < RATES[index].least or not fresh:
             continue
         evidence = _evidence(state, index, measured, span)
         if evidence.beyond(1.0) and _latency_matters(state, index, sums[span]):
             chance = evidence.chance()
-            if best is None or chance < best[0]:
-                best = (chance, span, evidence)
-    if best is None or best[0] > config.chance:
+            least = min(least, chance)
+            if chance <= config.chance and (best is None or evidence.effect() > best[0]):
+                best = (evidence.effect(), span, evidence)
+    if best is None:
         return None
-    return _finding(state, index, best[2], sums[best[1]], best[0], sure=True, bad=True)
+    return _finding(state, index, best[2], sums[best[1]], least, sure=True, bad=True)
 
 
 def _follow(state: Quality, index: int, measured: Measured, sums: Floats) -> Finding | None:
-    """Say how it is now with a rate of which an anomaly is open, by the shortest span that has enough to go by."""
-    for span in range(len(SPANS)):
-        if measured.trials[span, index] >= max(RATES[index].least, _HOLD_TRIALS):
+    """Say how it is now with a rate of which an anomaly is open: in the last minute, or as long as it takes."""
+    for span, windows in enumerate(SPANS):
+        if windows >= _HOLD_WINDOWS and measured.trials[span, index] >= max(RATES[index].least, _HOLD_TRIALS):
             evidence = _evidence(state, index, measured, span)
             bad = evidence.beyond(_HOLD)
             return _finding(state, index, evidence, sums[span], 1.0, sure=False, bad=bad)
@@ -208,12 +213,13 @@ def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: D
     # One reason in the place of another is looked for once a minute; more failures than usual, every time.
     thorough = state.ring.last % 6 == 5 or state.suspected == state.ring.last - 1
     usual = 1.0 - float(state.baseline.share[rates.DELIVERY])
+    followed = any(kind.startswith("failure_reason:") for kind in open_kinds)
     for span, windows in enumerate(SPANS):
         total = float(trials[span, rates.DELIVERY])
-        if windows not in _REASON_SPANS or total < _REASON.least:
+        fresh = windows <= state.ring.last - state.told.get("failure_reason", 0)
+        if windows not in _REASON_SPANS or total < _REASON.least or not (fresh or followed):
             continue
         least = _REASON.margin * total
-        followed = any(kind.startswith("failure_reason:") for kind in open_kinds)
         failed = total - float(hits[span])
         if not followed and (failed <= least or not (thorough or failed > total * usual + least / 2)):
             continue

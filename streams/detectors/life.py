@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from streams.detectors.config import DetectConfig
 from streams.detectors.finding import Finding
@@ -16,6 +17,9 @@ INFO, WARNING, CRITICAL = "info", "warning", "critical"
 _RANK = {INFO: 0, WARNING: 1, CRITICAL: 2}
 _CRITICAL_EFFECT = 0.45
 """An effect from which on somebody is to be woken: near half of what was usual is gone."""
+
+_WORSE_AFTER_MS = 20_000
+"""What grows worse is told at once, but not with every window."""
 
 _NEVER_CRITICAL = ("duplicates", "orphans", "unknown_codes", "failure_reason", "receipt_latency", "volume_surge")
 
@@ -33,6 +37,7 @@ class Case(msgspec.Struct):
     revision: int
     severity: str
     part_of: str
+    told_effect: float
     last: Any  # the newest finding, as a list
 
     @property
@@ -48,7 +53,12 @@ class Case(msgspec.Struct):
 
 def open_case(finding: Finding, scope: Scope, began_ms: int, at_ms: int) -> Case:
     """Begin the life of an anomaly that was first seen in the window that began at `began_ms`."""
-    return Case(finding.kind, list(scope), began_ms, at_ms, at_ms, at_ms, None, 0, "", "", list(finding))
+    return Case(finding.kind, list(scope), began_ms, at_ms, at_ms, at_ms, None, 0, "", "", 0.0, _plain(finding))
+
+
+def _plain(finding: Finding) -> list[Any]:
+    """Return a finding as values that a table can hold (numpy's are not)."""
+    return [value.item() if isinstance(value, np.generic) else value for value in finding]
 
 
 def severity(finding: Finding, part_of: str) -> str:
@@ -67,16 +77,16 @@ def follow(case: Case, finding: Finding | None, at_ms: int, config: DetectConfig
         if not finding.well:
             case.well_since_ms = None
             case.last_seen_ms = at_ms
-            worse = finding.effect > case.finding.effect * 1.3 and finding.effect > case.finding.effect + 0.1
-            case.last = list(finding)
+            worse = finding.effect > max(case.told_effect * 1.3, case.told_effect + 0.1)
+            case.last = _plain(finding)
             # ever more seldom: after 5, 10, 20, ... minutes, then each hour
             lasts = min(max(case.told_ms - case.first_seen_ms, config.update_every_ms), 12 * config.update_every_ms)
             due = at_ms - case.told_ms >= lasts
-            return "updated" if due or (worse and at_ms - case.told_ms >= 60_000) else ""
+            return "updated" if due or (worse and at_ms - case.told_ms >= _WORSE_AFTER_MS) else ""
         if case.well_since_ms is None:
             case.well_since_ms = at_ms
         if at_ms - case.well_since_ms >= config.resolve_after_ms:
-            case.last = list(finding)
+            case.last = _plain(finding)
             return "resolved"
         return ""
     return "resolved" if at_ms - case.judged_ms >= config.give_up_after_ms else ""
@@ -87,7 +97,7 @@ def tell(case: Case, state: str, at_ms: int, shares: dict[str, float], stream_ti
     finding = case.finding
     scope = Scope(*case.scope)
     case.severity = severity(finding, case.part_of) if state != "resolved" else case.severity
-    case.told_ms = at_ms
+    case.told_ms, case.told_effect = at_ms, finding.effect
     anomaly = Anomaly(
         case.anomaly_id,
         case.revision,

@@ -37,6 +37,8 @@ class Quality:
         self.flags: dict[int, Floats] = {}  # by minute: which rates are not to be learned from it
         self.expected_at_ms = -1
         self.suspected = -1  # the newest window after which a reason of failures looked wrong
+        self.told: dict[str, int] = {}  # by kind: the newest window that an anomaly which is over was about
+        self.told_until = np.zeros(len(RATES))
         self.fresh_hours: set[int] = set()
 
     def close(self, row: Floats | None, failures: dict[str, int]) -> None:
@@ -68,10 +70,10 @@ class Quality:
         """Work out what is due in a window that is about to be added, and note it beside what came."""
         for kind, columns in enumerate((RESPONSES, RECEIPTS)):
             kernel, handed = self.baseline.kernels[kind], self.baseline.handed[kind]
+            at, first = _AWAITED + _PER_KIND * kind, columns.start
+            row[at] = row[first : first + LONGEST + 1].sum()
             if kernel.mass:
-                at, first = _AWAITED + _PER_KIND * kind, columns.start
                 over = self.ring.column(handed, REACH)
-                row[at] = row[first : first + LONGEST + 1].sum()
                 row[at + 1] = row[handed] * kernel.due[0] + over @ kernel.due[1:]
                 row[at + 2] = row[first + kernel.slow_from : first + LONGEST + 1].sum()
                 row[at + 3] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
@@ -104,6 +106,12 @@ class Quality:
         if flags is None:
             flags = self.flags[minute] = np.zeros(len(RATES))
         flags[index] = 1.0
+
+    def over(self, kind: str, number: int) -> None:
+        """Say that an anomaly is over that was about windows up to `number`: they are not to be told of again."""
+        self.told[kind] = max(number, self.told.get(kind, 0))
+        for index, rate in enumerate(RATES):
+            self.told_until[index] = self.told.get(rate.kind, 0)
 
     def _learn(self, minutes: int) -> None:
         """Learn from the minute that ended `LAG` minutes before minute `minutes` begins."""
@@ -149,6 +157,7 @@ class Quality:
             "expected_at_ms": self.expected_at_ms,
             "hour_at": self.baseline.hour_at,
             "suspected": self.suspected,
+            "told": self.told,
         }
 
     def _arrays(self) -> tuple[Any, ...]:
@@ -176,6 +185,8 @@ class Quality:
         state.failures = [dict(failures) for failures in dumped["failures"]]
         state.flags = {int(minute): np.array(flags) for minute, flags in dumped["flags"].items()}
         state.baseline.hour_at, state.suspected = dumped["hour_at"], dumped["suspected"]
+        for kind, number in dumped["told"].items():
+            state.over(kind, number)
         for hour, data in hours.items():
             state.load_hour(hour, data)
         if dumped["expected_at_ms"] >= 0:

@@ -83,7 +83,8 @@ def _quality(state: Quality, open_kinds: Set[str], config: DetectConfig) -> Iter
 def _sending(state: Sending, open_kinds: Set[str], at_ms: int, config: DetectConfig) -> Iterator[Finding]:
     sums = state.ring.sums()
     messages = {windows: float(state.messages_of(sums[span])) for span, windows in enumerate(SPANS)}
-    yield from volume.look(state.scope, state.volume, messages, open_kinds, at_ms, config)
+    if state.ring.last + 1 - state.since >= volume.LONGEST:
+        yield from volume.look(state.scope, state.volume, messages, open_kinds, at_ms, config)
     if state.scope.level == ACCOUNT_COUNTRY:
         opened = pumping.KIND in open_kinds
         usual = state.usual_concentration

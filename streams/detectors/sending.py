@@ -39,6 +39,7 @@ class Sending:
         self.concentrated = [0.0, 0.0]  # messages in the fullest block, and all; half-life a day
         self.campaigns: dict[str, Campaign] = {}
         self.flags: dict[int, set[int]] = {}
+        self.since = last + 1  # nothing is known of the windows before this one
         self.fresh_hours: set[int] = set()
 
     @property
@@ -63,6 +64,7 @@ class Sending:
     def skip(self, last: int) -> None:
         """Go on behind window `last`, with nothing known of the windows before."""
         self.ring.skip(last)
+        self.since = last + 1
         self.ranges.clear()
         self.range_sum.clear()
         self.flags.clear()
@@ -94,6 +96,8 @@ class Sending:
 
     def _learn(self, minutes: int) -> None:
         minute = minutes - 1 - LAG
+        if minute * MINUTE_WINDOWS < self.since:
+            return
         skip: set[int] = set()
         for flagged in [*self.flags]:
             if flagged >= minute:
@@ -124,6 +128,7 @@ class Sending:
             "ranges": self.ranges,
             "concentrated": self.concentrated,
             "concentration": self.concentration,
+            "since": self.since,
             "campaigns": {name: campaign.dump() for name, campaign in self.campaigns.items()},
             "flags": {minute: sorted(flags) for minute, flags in self.flags.items()},
         }
@@ -145,6 +150,7 @@ class Sending:
         state.ring = Ring.load(dumped["ring"])
         for array, packed in zip(state.volume.arrays(), dumped["volume"], strict=True):
             array[...] = np.frombuffer(zlib.decompress(packed), array.dtype).reshape(array.shape)
+        state.since = dumped["since"]
         state.volume.peak, state.volume.minutes = dumped["peak"], dumped["minutes"]
         state.volume.hour_at = dumped["hour_at"]
         state.ranges = [dict(ranges) for ranges in dumped["ranges"]]

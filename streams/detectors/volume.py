@@ -32,6 +32,10 @@ _START_SCATTER, _START_WEIGHT = 0.15, 12.0
 _WILD = 25.0
 _STEADY = ("otp", "notification")
 _SILENT_SPANS, _SURGE_SPANS = (6, 12, 30), (6, 30)
+
+LONGEST = 30
+"""Windows that must be known before anything is said about volume."""
+
 _LEAST_EXPECTED, _LEAST_SURGE = 20.0, 60.0
 _SILENT_SHARE, _HOLD_SHARE = 0.1, 0.35
 _SURGE, _SURGE_PEAK, _SURGE_HOLD = 3.0, 2.6, 2.0

@@ -5,7 +5,7 @@ The commit protocol (docs/runtime.md has "what if it dies here" for each step, i
 1. read: consume a batch, decode it, align the inputs.
 2. step: the pure core gives the delta.
 3. begin the transaction.
-4. produce what came out, dead letters and the changelog.
+4. produce what came out, route health, dead letters and the changelog.
 5. send the input offsets to the transaction.
 6. commit; only then read on.
 

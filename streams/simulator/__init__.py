@@ -5,5 +5,17 @@ Pure: the only chance is `random.Random(seed)`, the only time the event time of 
 
 from streams.simulator.config import Account, Campaign, Country, Provider, TrafficConfig
 from streams.simulator.traffic import Arrival, Traffic, Truth
+from streams.simulator.troubles import TROUBLES, Trouble
 
-__all__ = ["Account", "Arrival", "Campaign", "Country", "Provider", "Traffic", "TrafficConfig", "Truth"]
+__all__ = [
+    "TROUBLES",
+    "Account",
+    "Arrival",
+    "Campaign",
+    "Country",
+    "Provider",
+    "Traffic",
+    "TrafficConfig",
+    "Trouble",
+    "Truth",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from random import Random
 from typing import TypeVar
@@ -11,7 +11,8 @@ from typing import TypeVar
 from streams.events import Submit
 from streams.simulator.config import Account, Campaign, Country, Provider, TrafficConfig
 from streams.simulator.story import Arrival, Story, Truth
-from streams.simulator.words import EXCLUSIONS, phone_number, uuid_text
+from streams.simulator.troubles import Trouble, troubled
+from streams.simulator.words import EXCLUSIONS, number_in_sequence, phone_number, uuid_text
 
 __all__ = ["Arrival", "Traffic", "Truth"]
 
@@ -28,11 +29,19 @@ class Traffic:
     in the order in which the messages were made.
     """
 
-    def __init__(self, config: TrafficConfig, seed: int = 1, on_truth: Callable[[Truth], object] | None = None) -> None:
-        """Prepare the traffic; nothing is made before it is iterated over."""
+    def __init__(
+        self,
+        config: TrafficConfig,
+        seed: int = 1,
+        on_truth: Callable[[Truth], object] | None = None,
+        troubles: Sequence[Trouble] = (),
+    ) -> None:
+        """Prepare the traffic, with incidents in it; nothing is made before it is iterated over."""
         self.config = config
         self._rng = Random(f"{seed} {config.start_ms}")  # traffic that starts at another time has other message ids
         self._on_truth = on_truth
+        self._troubles = troubles
+        self._pumped = 0  # how many numbers in sequence were used
         self._counter = 0
         self._series = f"{self._rng.getrandbits(32):08x}"
         self._streams = [(account, campaign) for account in config.accounts for campaign in account.campaigns]
@@ -72,7 +81,51 @@ class Traffic:
         account, campaign = rng.choices(self._running, cum_weights=self._running_weights)[0]
         country = rng.choices(self._countries[0], cum_weights=self._countries[1])[0]
         routes = self._routes()
-        story = Story(rng, self._submit(now_ms, account, campaign, country, routes[0]), routes)
+        if not self._troubles:
+            return self._story(now_ms, account, campaign, country, routes)
+        return self._in_trouble(now_ms, account, campaign, country, routes)
+
+    def _in_trouble(
+        self, now_ms: int, account: Account, campaign: Campaign, country: Country, routes: list[Provider]
+    ) -> list[Arrival]:
+        """Tell a message with what goes wrong at its time; some make it none, some more than one."""
+        rng = self._rng
+        about = (now_ms, account.name, country.code, campaign.traffic_type)
+        troubles = [trouble for trouble in self._troubles if trouble.hits(*about)]
+        routes = [troubled(provider, troubles) for provider in routes]
+        own = {trouble.kind: trouble.size for trouble in troubles if trouble.provider in ("", routes[0].name)}
+        if rng.random() < own.get("silence", 0.0):
+            return []
+        arrivals = self._story(now_ms, account, campaign, country, routes)
+        for _ in range(self._times(own.get("surge", 1.0) - 1.0)):
+            arrivals += self._story(now_ms, account, campaign, country, routes)
+        if campaign.traffic_type != "marketing":
+            for _ in range(self._times(own.get("pumping", 0.0))):
+                self._pumped += rng.randrange(1, 4)
+                number = number_in_sequence(country, self._pumped)
+                arrivals += self._story(now_ms, account, campaign, country, routes, number)
+        if rng.random() < own.get("repeated_recipients", 0.0):
+            submits = [arrival.record.recipient for arrival in arrivals if isinstance(arrival.record, Submit)]
+            later_ms = now_ms + rng.randrange(20_000, 120_000)
+            arrivals += self._story(later_ms, account, campaign, country, routes, submits[0])
+        return arrivals
+
+    def _times(self, mean: float) -> int:
+        """Return a whole number of times whose mean is this."""
+        return int(mean) + (self._rng.random() < mean % 1) if mean > 0 else 0
+
+    def _story(
+        self,
+        now_ms: int,
+        account: Account,
+        campaign: Campaign,
+        country: Country,
+        routes: list[Provider],
+        recipient: str = "",
+    ) -> list[Arrival]:
+        rng = self._rng
+        submit = self._submit(now_ms, account, campaign, country, routes[0])
+        story = Story(rng, submit._replace(recipient=recipient) if recipient else submit, routes)
         excluded_for = rng.choice(EXCLUSIONS) if rng.random() < campaign.excluded else ""
         pending_ms = int(rng.uniform(1_000, 600_000)) if rng.random() < campaign.pending else 0
         truth = story.tell(excluded_for, pending_ms)

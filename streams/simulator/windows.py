@@ -150,7 +150,9 @@ def draw(rng: np.random.Generator, route: Route, at_ms: Array, day_ms: int) -> M
     n = len(at_ms)
     minute = np.clip((at_ms - day_ms) // 60_000, 0, 1439)
     hours = np.interp(np.arange(1440), np.arange(0, 1441, 60), np.cumsum(rng.normal(0, route.wander / 3, 25)))
-    wander = (hours - hours.mean() + rng.normal(0, route.wander / 4, 1440))[minute]
+    gusts = rng.standard_t(4, 1440) * route.wander / 4  # some minutes are worse than chance would have them
+    lists = rng.normal(0, 0.35, 48).repeat(30) if route.traffic_type == "marketing" else np.zeros(1440)
+    wander = (hours - hours.mean() + gusts + lists)[minute]
     odds = route.delivered / (1 - route.delivered) * np.exp(wander)
     chance = rng.random(n)
     answer = np.full(n, OK)

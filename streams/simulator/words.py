@@ -80,3 +80,11 @@ def phone_number(rng: Random, country: Country) -> str:
     fixed = pattern.rstrip("#")
     digits = len(pattern) - len(fixed)
     return f"{fixed}{rng.randrange(10**digits):0{digits}d}"
+
+
+def number_in_sequence(country: Country, number: int) -> str:
+    """Return the number that follows the first of a country by so many, in E.164."""
+    pattern = country.numbers[0]
+    fixed = pattern.rstrip("#")
+    digits = len(pattern) - len(fixed)
+    return f"{fixed}{(4 * 10 ** (digits - 1) + number) % 10**digits:0{digits}d}"
