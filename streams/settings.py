@@ -71,6 +71,21 @@ class ClickHouseSettings:
 
 
 @dataclass(frozen=True)
+class IngestSettings:
+    """How the HTTP endpoint runs. ``public_url`` is the address that vendors call, where a proxy stands before it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8480
+    public_url: str = ""
+    trusted_proxies: str = ""
+    max_body_bytes: int = 1_048_576
+    body_timeout_ms: int = 10_000
+    ack_timeout_ms: int = 5_000
+    max_requests: int = 1_000
+    refused_per_second: float = 10.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be configured."""
 
@@ -80,6 +95,9 @@ class Settings:
     correlate: CorrelateSettings = field(default_factory=CorrelateSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    receipts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    vendors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     keeping: Keeping = field(default_factory=Keeping)
@@ -98,6 +116,9 @@ _POLICY_KEYS = {
 }
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
 _SECTIONS = ("kafka", "schema_registry", "topics", "correlate", "load", "clickhouse", "defaults", "providers")
+_SECTIONS += ("ingest", "receipts", "vendors")
+_TABLES = ("providers", "receipts", "vendors")
+"""Sections of sections, one for each name; they have no variables in the environment."""
 
 
 def load_settings(
@@ -128,6 +149,9 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         correlate=_section(CorrelateSettings(), sections.get("correlate", {}), "correlate"),
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
+        ingest=_section(IngestSettings(), sections.get("ingest", {}), "ingest"),
+        receipts=_tables(sections, "receipts"),
+        vendors=_tables(sections, "vendors"),
         default_policy=default,
         policies={
             name: _policy(default, values, f"providers.{name}")
@@ -135,6 +159,15 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         },
         keeping=replace_keeping(keeping),
     )
+
+
+def _tables(sections: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
+    """Return a section of sections as it is written; whoever uses it checks what is in it."""
+    found = dict(sections.get(section, {}))
+    for name, values in found.items():
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"[{section}.{name}] must be a section")
+    return found
 
 
 def replace_keeping(values: Mapping[str, int]) -> Keeping:
@@ -162,7 +195,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
             continue
         name = variable.removeprefix(_ENVIRONMENT).lower()
         for section in _SECTIONS:
-            if section != "providers" and name.startswith(section + "_"):
+            if section not in _TABLES and name.startswith(section + "_"):
                 key = name.removeprefix(section + "_")
                 if section in ("kafka", "schema_registry"):
                     is_file = key.endswith("_file")
