@@ -88,9 +88,9 @@ def cli(ctx: click.Context, config: Path | None, kafka: tuple[str, ...], verbose
 
 def main() -> None:
     """Run the command line."""
-    from streams.cli import catalog, data, imports, kafka, live, workers
+    from streams.cli import catalog, data, decode, imports, kafka, live, workers
 
-    for module in (workers, kafka, data, catalog, imports, live):
+    for module in (workers, kafka, data, catalog, imports, decode, live):
         for command in module.COMMANDS:
             cli.add_command(command)
     cli(prog_name="sms-streams")

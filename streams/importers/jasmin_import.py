@@ -11,7 +11,7 @@ from streams.importers.kannel_fields import number_key
 from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.matcher import Report, Sent
 from streams.importers.summary import Summary
-from streams.receipts.text import parse_date
+from streams.receipts.dates import parse_date
 
 _OK = "ESME_ROK"
 

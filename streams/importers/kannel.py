@@ -20,7 +20,8 @@ from streams.importers.kannel_options import ImportedEvent, Options
 from streams.importers.log_time import LogTime
 from streams.importers.matcher import Report
 from streams.importers.summary import Summary
-from streams.receipts.text import parse_date, parse_receipt
+from streams.receipts.dates import parse_date
+from streams.receipts.text import parse_receipt
 
 _ACKED, _NACKED = 8, 16
 _EVENTS = (

@@ -2,35 +2,30 @@
 
 ``id:IIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DDDDDDD err:E text: ...``
 
-The format is vendor specific: keys come in any order and case, some are missing, dates have 10 to 16 digits.
-Reading it never fails and takes linear time. The message's own text comes last and can hold anything, also
-something that looks like ``id:``; so it is cut off before any other key is looked for.
+The format is vendor specific: keys come in any order and case, some are missing or have another name, some are glued
+to the value before them, dates have 10 to 16 digits, the whole can be encoded once more (``bodies.py``) or be a line of
+values between commas (``tables.py``). Reading it never fails and takes linear time.
+
+The message's own text comes last and can hold anything, also something that looks like ``id:``. So it ends the
+reading; only an empty ``text:`` may be followed by further keys, and never by an id.
 """
 
 from __future__ import annotations
 
 import re
-from calendar import timegm
-from datetime import datetime
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import NamedTuple
 
-_KEY = re.compile(r"(?<![A-Za-z0-9])(msgid|id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):", re.IGNORECASE)
-_USUAL = re.compile(
-    r"id:(\S+) sub:(\S*) dlvrd:(\S*) submit date:(\S*) done date:(\S*) stat:(\S*) err:([^\s\0]*)"
-    r"(?: [Tt]ext:(.*))?[\s\0]*\Z",
-    re.DOTALL,
-)
-"""The form of the specification, which most are in; read at once. Gives the same as reading key by key."""
-_VALUE = re.compile(r"[ \t]*([^\s\0]*)")
-_DIGITS = re.compile(r"[0-9]+")
-_MINUTE_MS = 60_000
-_QUARTER_MS = 15 * _MINUTE_MS
-_NEAR_MS = 400 * 24 * 60 * _MINUTE_MS
+from streams.receipts.bodies import other_readings, unescaped
+from streams.receipts.tables import table_row
 
 
 class ReceiptText(NamedTuple):
-    """The values as written; None where the key is missing, empty where it has no value."""
+    """The values as written; None where the key is missing, empty where it has no value.
+
+    ``word``: a state that stands there without its key (``done date:... DELIVRD err:000``), as far as there is no
+    ``stat``.
+    """
 
     id: str | None
     sub: str | None
@@ -40,106 +35,182 @@ class ReceiptText(NamedTuple):
     stat: str | None
     err: str | None
     text: str | None
+    word: str | None = None
+
+    @property
+    def code(self) -> str:
+        """Return what the catalog is asked for: the state; "" where the receipt has none."""
+        return self.stat or self.word or ""
 
 
 EMPTY = ReceiptText(None, None, None, None, None, None, None, None)
+
+_USUAL = re.compile(
+    r"id:([^\s\0:,;|]+) sub:(V) dlvrd:(V) submit date:(V) done date:(V) stat:(V) err:(V)"
+    r"(?: [Tt]ext:(?![ \t])(.*))?[\s\0]*\Z".replace("V", r"[^\s\0:,;|]*"),
+    re.DOTALL,
+)
+"""The form of the specification, which most are in; read at once. Gives the same as reading key by key."""
+
+_GLUED = r"submit[ _-]?date|sub|dlvrd|done[ _-]?date|stat|err|text"
+_KEYS = (
+    r"(?:receipted[ _-]?)?(?:(?:smpp|smsc|sms)[ _-]?)?(?:(?:message|msg)[ _-]?)?id"
+    r"|sub(?:mit(?:ted)?)?[ _-]?(?:date|time)|submitted|sub"
+    r"|done[ _-]?(?:date|time)|dlvrd|delivered"
+    r"|(?:(?:message|msg)[ _-]?)?stat(?:us|e)?|err(?:or)?(?:[ _-]?code)?|text"
+)
+_KEY = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?:", re.IGNORECASE)
+"""A key begins where no word goes on: not in ``myid:``, ``x-id:`` or ``user_id:``; after digits it does."""
+_KEY_EQUALS = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?=", re.IGNORECASE)
+_GLUED_KEY = re.compile(rf"({_GLUED}|(?<=[0-9,;|&^/])id|(?<=[A-Z])(?-i:id)):", re.IGNORECASE)
+"""A key inside the value before it: ``sub:001dlvrd:001``."""
+_LONGEST_KEY = 16
+_RUN = re.compile(r"[^\s\0]*")
+_DATE_WITH_BLANK = re.compile(
+    r"[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2} [0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?|[0-9]{8} [0-9]{4}(?:[0-9]{2})?",
+    re.ASCII,
+)
+_SEPARATORS = ",;|"
+_OUTER = " \t\r\n"
+_STATES = re.compile(
+    r"(?<![\w:])(DELIVRD|UNDELIV|EXPIRED|DELETED|ACCEPTD|REJECTD|ENROUTE|UNKNOWN|UNDELIVRD|BUFFRED|FAILED)(?![\w:])"
+)
+_ONE_STATE = re.compile(rf"[\s\0]*{_STATES.pattern}[\s\0]*\Z")
 
 
 def parse_receipt(body: str) -> ReceiptText:
     """Read a receipt's text. The first of equal keys counts; a body that is no receipt gives ``EMPTY``."""
     usual = _USUAL.match(body)
     if usual is not None:
-        written = ReceiptText._make(usual.groups())
-        return written._replace(text=written.text.strip(" \t\r\n\0")) if written.text else written
-    if "+stat:" in body and " " not in body.partition("+stat:")[0]:
-        body = body.replace("+", " ")  # relayed over HTTP and still encoded
-    found: dict[str, str] = {}
-    cut = False
-    matches = list(_KEY.finditer(body))
-    for at, match in enumerate(matches):
-        key = _name(match.group(1))
-        following = matches[at + 1].start() if at + 1 < len(matches) else len(body)
-        if key == "text":
-            between = body[match.end() : following]
-            if at + 1 < len(matches) and between and not between.strip():
-                found.setdefault(key, "")  # an empty text: in the middle: the keys after it still count,
-                cut = True  # but an id would be the message's own
+        written = ReceiptText(*usual.groups())
+        return written._replace(text=_trimmed(written.text)) if written.text else written
+    found = _read(unescaped(body))
+    if found is not EMPTY:
+        return found
+    for reading in other_readings(body):
+        found = _read(reading)
+        if found is not EMPTY:
+            return found
+    return EMPTY
+
+
+def _read(body: str) -> ReceiptText:
+    fields = _Fields(body, _KEY)
+    if not fields.found:
+        row = table_row(body)
+        if row is not None:
+            return ReceiptText(**row)
+        fields = _Fields(body, _KEY_EQUALS)
+    if fields.found:
+        return fields.receipt()
+    word = _ONE_STATE.match(body)
+    return EMPTY if word is None else EMPTY._replace(word=word[1])
+
+
+class _Fields:
+    """What a body says, key by key. One pass: no part of the body is looked at more often than a few times."""
+
+    def __init__(self, body: str, key: re.Pattern[str]) -> None:
+        self.found: dict[str, str] = {}
+        self._aliased: dict[str, str] = {}
+        self._word: str | None = None
+        self._body = body
+        self._key = key
+        self._run_end = 0
+        self._brackets = True
+        for name, alias, value in self._pairs():
+            (self._aliased if alias else self.found).setdefault(name, value)
+        for name, value in self._aliased.items():
+            self.found.setdefault(name, value)
+
+    def receipt(self) -> ReceiptText:
+        values = {name: self.found.get(name) for name in ReceiptText._fields}
+        return ReceiptText(**values | {"word": None if self.found.get("stat") else self._word})
+
+    def _pairs(self) -> Iterator[tuple[str, bool, str]]:
+        body = self._body
+        match = self._key.search(body)
+        cut = False
+        while match is not None:
+            name, alias = _name(match[1])
+            if name == "text":
+                after = self._key_after_empty_text(match.end())
+                if after is None:
+                    yield name, alias, _trimmed(body[match.end() :])
+                    return
+                cut = True
+                yield name, alias, ""
+                match = after
                 continue
-            found.setdefault(key, body[match.end() :].strip(" \t\r\n\0"))
-            break
-        if cut and key == "id":
-            continue
-        value = _VALUE.match(body, match.end(), following)
-        found.setdefault(key, value.group(1) if value else "")
-    if not found:
-        return EMPTY
-    return ReceiptText(*(found.get(name) for name in ReceiptText._fields))
+            value, end, following = self._value(match, name)
+            if not (cut and name == "id"):
+                yield name, alias, value
+            if following is None:
+                following = self._key.search(body, end)
+                self._look_for_state(end, following.start() if following else len(body), following is None)
+            match = following
+
+    def _key_after_empty_text(self, start: int) -> re.Match[str] | None:
+        """Return the key behind an empty ``text:``; none where the words there are the message's own.
+
+        They are where nothing new would be told, and where it would be an id.
+        """
+        at = start
+        while at < len(self._body) and self._body[at] in " \t":
+            at += 1
+        following = self._key.match(self._body, at) if at > start else None
+        if following is None:
+            return None
+        name, _ = _name(following[1])
+        return None if name in ("id", "text") or name in self.found else following
+
+    def _value(self, key: re.Match[str], name: str) -> tuple[str, int, re.Match[str] | None]:
+        """Return the value of a key, where it ends, and the next key if that follows at once."""
+        body, start = self._body, key.end()
+        if self._brackets and key.start() and body[key.start() - 1] == "[":
+            end = body.find("]", start)
+            if end >= 0:
+                return body[start:end].strip(_OUTER), end, None
+            self._brackets = False
+        while start < len(body) and body[start] in " \t":
+            start += 1
+        following = self._key.match(body, start) if start > key.end() else None
+        if following is not None:
+            return "", start, following
+        if name.endswith("date"):
+            date = _DATE_WITH_BLANK.match(body, start)
+            if date is not None:
+                return date[0], date.end(), None
+        if self._run_end < start:
+            run = _RUN.match(body, start)
+            self._run_end = run.end() if run else start
+        end = self._run_end
+        glued = _GLUED_KEY.search(body, start, min(end + _LONGEST_KEY, len(body)))
+        if glued is not None and glued.start() < end:
+            return body[start : glued.start()].rstrip(_SEPARATORS + "&^/"), glued.start(), glued
+        return body[start:end].rstrip(_SEPARATORS), end, None
+
+    def _look_for_state(self, start: int, end: int, last: bool) -> None:
+        """Remember a state without its key; behind the last key only where nothing else is there."""
+        if self._word is None and start < end:
+            state = (_ONE_STATE.match if last else _STATES.search)(self._body, start, end)
+            self._word = state[1] if state else None
 
 
-def _name(key: str) -> str:
-    lower = key.lower()
-    if lower.endswith("date"):
-        return "submit_date" if lower.startswith("submit") else "done_date"
-    return "id" if lower == "msgid" else lower
+def _trimmed(text: str) -> str:
+    """The message's own text without outer blanks, and without the NULs that end strings in C."""
+    return text.rstrip(_OUTER + "\0").lstrip(_OUTER)
 
 
-class Moment(NamedTuple):
-    """A receipt's date. ``ms``: epoch milliseconds, read as UTC unless ``zoned``: the date named its own zone."""
-
-    ms: int
-    zoned: bool
-
-
-def parse_date(value: str | None, near_ms: int | None = None) -> Moment | None:
-    """Read ``done date`` or ``submit date``; None where it says nothing (zeros, empty, not a date).
-
-    10 digits YYMMDDhhmm; 14 YYYYMMDDhhmmss; 16 characters the SMPP absolute time YYMMDDhhmmsstnnp; 12 are
-    either YYYYMMDDhhmm, taken if that is a date within about a year of ``near_ms``, or YYMMDDhhmmss.
-    """
-    if not value or len(value) not in (10, 12, 14, 16):
-        return None
-    digits = value[:15] if len(value) == 16 else value
-    if not digits.isascii() or not _DIGITS.fullmatch(digits) or not digits.strip("0"):
-        return None
-    if len(value) == 10:
-        return _moment("20" + value + "00")
-    if len(value) == 14:
-        return _moment(value)
-    if len(value) == 16:
-        return _absolute(value)
-    return _twelve(value, near_ms)
-
-
-def _twelve(value: str, near_ms: int | None) -> Moment | None:
-    short = _moment("20" + value)
-    long = _moment(value + "00") if value.startswith("20") else None
-    if long is None or short is None:
-        return long or short
-    if near_ms is None:
-        return long
-    if abs(long.ms - near_ms) <= _NEAR_MS or abs(long.ms - near_ms) <= abs(short.ms - near_ms):
-        return long
-    return short
-
-
-def _absolute(value: str) -> Moment | None:
-    """SMPP absolute time: t tenths, nn quarters of an hour from UTC, p the sign (``R`` would be relative)."""
-    moment = _moment("20" + value[:12])
-    if moment is None or value[15] not in "+-":
-        return None
-    offset = int(value[13:15]) * _QUARTER_MS
-    return Moment(moment.ms + int(value[12]) * 100 - (offset if value[15] == "+" else -offset), True)
-
-
-@lru_cache(maxsize=8192)
-def _moment(digits: str) -> Moment | None:
-    """YYYYMMDDhhmmss; None where there is no such time."""
-    year, month, day, hour, minute, second = (
-        int(digits[:4]),
-        *(int(digits[at : at + 2]) for at in range(4, 14, 2)),
-    )
-    try:
-        when = datetime(year, month, day, hour, minute, second)
-    except ValueError:
-        return None
-    return Moment(timegm(when.timetuple()) * 1000, False)
+def _name(key: str) -> tuple[str, bool]:
+    """Return the field that a key names, and whether by another name than the specification's."""
+    plain = key.lower().translate({ord(" "): None, ord("_"): None, ord("-"): None})
+    if plain.endswith(("date", "time")):
+        return ("submit_date" if plain.startswith("sub") else "done_date"), plain not in ("submitdate", "donedate")
+    if plain.endswith("id"):
+        return "id", plain not in ("id", "msgid", "messageid")
+    if plain in ("sub", "dlvrd", "stat", "err", "text"):
+        return plain, False
+    if plain.startswith("err"):
+        return "err", True
+    return {"submitted": "sub", "delivered": "dlvrd"}.get(plain, "stat"), True

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.receipts.text import EMPTY, parse_date, parse_receipt
+from streams.receipts.dates import parse_date
+from streams.receipts.text import EMPTY, parse_receipt
 
 NOVEMBER_2026 = 1_795_355_966_000
 
