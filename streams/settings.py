@@ -115,8 +115,10 @@ _POLICY_KEYS = {
     "receipt_parts": "receipt_parts",
 }
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
-_SECTIONS = ("kafka", "schema_registry", "topics", "correlate", "load", "clickhouse", "defaults", "providers")
-_SECTIONS += ("ingest", "receipts", "vendors")
+_SECTIONS = (
+    *("kafka", "schema_registry", "topics", "correlate", "load", "ingest", "clickhouse"),
+    *("defaults", "providers", "receipts", "vendors"),
+)
 _TABLES = ("providers", "receipts", "vendors")
 """Sections of sections, one for each name; they have no variables in the environment."""
 

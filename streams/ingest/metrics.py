@@ -19,7 +19,10 @@ class Metrics:
             "sms_ingest_requests", "Requests, by what became of them", ["provider", "result"], registry=self.registry
         )
         self.events = Counter(
-            "sms_ingest_events", "Delivery reports acknowledged by Kafka", ["provider", "status"], registry=self.registry
+            "sms_ingest_events",
+            "Delivery reports acknowledged by Kafka",
+            ["provider", "status"],
+            registry=self.registry,
         )
         self.dead_letters = Counter(
             "sms_ingest_dead_letters", "Bodies and records put aside", ["provider", "reason"], registry=self.registry

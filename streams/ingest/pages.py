@@ -20,7 +20,13 @@ _ANSWERS = {
     "429": "Too many requests for this provider; come again after Retry-After seconds",
     "503": "Not stored, Kafka has not acknowledged or too much is under way; come again after Retry-After seconds",
 }
-_BODIES = ("application/json", "application/x-www-form-urlencoded", "application/xml", "text/xml", "multipart/form-data")
+_BODIES = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "text/xml",
+    "multipart/form-data",
+)
 
 
 def openapi(receivers: Mapping[str, Receiver]) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def _receiver(receiver: Receiver) -> dict[str, Any]:
     if receiver.vendor.docs:
         about += f" Vendor's documentation: {receiver.vendor.docs}"
     common = {"tags": [receiver.name], "description": about, "responses": answers}
-    content = {kind: {"schema": {}} for kind in _BODIES}
+    content: dict[str, Any] = {kind: {"schema": {}} for kind in _BODIES}
     return {
         "post": {
             "summary": f"Delivery reports of {receiver.name}",
@@ -83,7 +89,9 @@ def _answer(text: str) -> dict[str, Any]:
 
 
 def _get(summary: str, answers: Mapping[str, str]) -> dict[str, Any]:
-    return {"get": {"summary": summary, "responses": {status: {"description": text} for status, text in answers.items()}}}
+    return {
+        "get": {"summary": summary, "responses": {status: {"description": text} for status, text in answers.items()}}
+    }
 
 
 def docs_page(receivers: Mapping[str, Receiver]) -> str:
@@ -100,7 +108,8 @@ def docs_page(receivers: Mapping[str, Receiver]) -> str:
 table{{border-collapse:collapse}}td,th{{border:1px solid #ccc;padding:.3em .6em;text-align:left}}</style></head>
 <body><h1>sms-streams ingest {html.escape(__version__)}</h1>
 <p>Vendors post their delivery reports here, or call with a query string. The description for programs is
-<a href="openapi.json">openapi.json</a>; <a href="health">health</a> and <a href="metrics">metrics</a> are for machines.</p>
+<a href="openapi.json">openapi.json</a>; <a href="health">health</a> and <a href="metrics">metrics</a> are for
+machines.</p>
 <h2>Providers</h2><table><tr><th>address</th><th>vendor</th><th>authentication</th></tr>{rows}</table>
 <h2>Answers</h2><table><tr><th>status</th><th>meaning</th></tr>{answers}</table></body></html>
 """

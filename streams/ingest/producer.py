@@ -103,9 +103,7 @@ class AckingProducer:
         delivery = _Delivery(len(records))
         for position, record in enumerate(records):
             try:
-                self._producer.produce(
-                    self._prefix + record.topic, record.value, record.key, on_delivery=delivery.told
-                )
+                self._producer.produce(self._prefix + record.topic, record.value, record.key, on_delivery=delivery.told)
             except BufferError:
                 delivery.forget(len(records) - position, "too many records are waiting for Kafka")
                 break

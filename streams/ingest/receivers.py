@@ -9,11 +9,11 @@ from typing import Any
 
 from streams.catalog import Catalog
 from streams.ingest.signatures import SCHEMES, Secret
-from streams.receipts.webhooks import UnknownVendorError, Vendor, VendorError, VendorNames, known_vendors, vendor_from
+from streams.receipts.webhooks import UnknownVendorError, Vendor, VendorNames, all_vendors
 from streams.settings import Settings, SettingsError
 
 MESSAGE_ID = ("none", "reference", "id")
-"""Where our own message id comes back: nowhere; as the reference we gave; as the vendor's id, which is the one we chose."""
+"""Where our message id comes back: nowhere; as the reference we gave; as the vendor's id, which we chose."""
 
 _TEXTS = ("vendor", "auth", "secret", "secret_env", "username", "header", "parameter", "algorithm", "encoding")
 _KEYS = (*_TEXTS, "message_id", "account", "requests_per_second")
@@ -34,23 +34,9 @@ class Receiver:
     requests_per_second: float = 500.0
 
 
-def vendor_names(settings: Settings, catalog: Catalog) -> VendorNames:
-    """Return the vendors that come with the package and those of ``[vendors.NAME]``, which win."""
-    vendors = dict(known_vendors())
-    for name, described in settings.vendors.items():
-        try:
-            vendors[name] = vendor_from(name, described)
-        except VendorError as error:
-            raise SettingsError(f"[vendors.{name}]: {error}") from error
-        if vendors[name].dialect not in catalog.dialects:
-            known = ", ".join(sorted(catalog.dialects))
-            raise SettingsError(f"vendors.{name}.dialect = {vendors[name].dialect!r} is not a dialect: {known}")
-    return VendorNames(vendors)
-
-
 def receivers_of(settings: Settings, catalog: Catalog, environment: Mapping[str, str]) -> dict[str, Receiver]:
     """Return the receivers by provider; raise `SettingsError` with what to mend."""
-    names = vendor_names(settings, catalog)
+    names = VendorNames(all_vendors(settings.vendors, catalog))
     return {
         name: _receiver(name, dict(values), names, settings, environment) for name, values in settings.receipts.items()
     }
@@ -101,8 +87,8 @@ def _same_dialect(name: str, vendor: Vendor, settings: Settings) -> None:
     dialect = settings.policies.get(name, settings.default_policy).dialect
     if dialect != vendor.dialect:
         raise SettingsError(
-            f"[receipts.{name}]: the reports of {vendor.name} speak the dialect {vendor.dialect!r}, but correlate would "
-            f'read them as {dialect!r}: set dialect = "{vendor.dialect}" in [providers.{name}]'
+            f"[receipts.{name}]: the reports of {vendor.name} speak the dialect {vendor.dialect!r}, but correlate "
+            f'would read them as {dialect!r}: set dialect = "{vendor.dialect}" in [providers.{name}]'
         )
 
 

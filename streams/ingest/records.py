@@ -46,8 +46,8 @@ class RecordMaker:
 
     def report(self, receiver: Receiver, event: WebhookEvent, received_at_ms: int) -> Record:
         """Return the record of an event; raise `Refused`."""
-        if event.count is not None:
-            raise Refused("summary_report", f"a summary of {event.count} messages, it names none of them")
+        if event.messages is not None:
+            raise Refused("summary_report", f"a summary of {event.messages} messages, it names none of them")
         code = event.meaning or event.code or ""
         text = event.text or (event.code or "" if event.code != code else "")
         fields = {

@@ -96,8 +96,8 @@ def _nothing(_: Call, __: Secret, ___: str, ____: int) -> bool:
 
 
 def _basic(call: Call, secret: Secret, value: str, _: int) -> bool:
-    kind, _, given = call.headers.get("authorization", "").partition(" ")
-    user, _, password = base64.b64decode(given.strip()).decode("utf-8", "replace").partition(":")
+    kind, _blank, given = call.headers.get("authorization", "").partition(" ")
+    user, _colon, password = base64.b64decode(given.strip()).decode("utf-8", "replace").partition(":")
     known_user = not secret.username or _same(user, secret.username)
     return kind.lower() == "basic" and _same(password, value) and known_user
 
@@ -109,7 +109,9 @@ def _header(call: Call, secret: Secret, value: str, _: int) -> bool:
 def _shared(call: Call, secret: Secret, value: str, now_ms: int) -> bool:
     """Check the secret wherever the vendor can put it: a header, a bearer token, basic auth, the query string."""
     bearer = call.headers.get("authorization", "")
-    given = [call.headers.get(name, "") for name in ("x-webhook-secret", "x-webhook-token", "x-lox24-token", "x-api-key")]
+    given = [
+        call.headers.get(name, "") for name in ("x-webhook-secret", "x-webhook-token", "x-lox24-token", "x-api-key")
+    ]
     given += [call.headers.get(secret.header.lower(), "") if secret.header else ""]
     given += [bearer[7:].strip() if bearer.lower().startswith("bearer ") else ""]
     given += [text for name, text in call.query if name == secret.parameter]
@@ -170,7 +172,13 @@ def _vonage(call: Call, secret: Secret, value: str, now_ms: int) -> bool:
 
 def _claims(token: str, secret: str, now_ms: int) -> dict[str, Any]:
     """Return the claims of a JWT signed with HS256; its times are held against the time given, not against a clock."""
-    unchecked = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_iss": False}
+    unchecked = {
+        "verify_exp": False,
+        "verify_nbf": False,
+        "verify_iat": False,
+        "verify_aud": False,
+        "verify_iss": False,
+    }
     claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=unchecked)  # type: ignore[arg-type]
     if "exp" in claims and int(claims["exp"]) * 1_000 < now_ms - TOLERANCE_MS:
         raise ValueError("expired")

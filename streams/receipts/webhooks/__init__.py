@@ -2,7 +2,7 @@
 
 from streams.receipts.webhooks.decode import Decoded, WebhookError, WebhookEvent, decode
 from streams.receipts.webhooks.names import UnknownVendorError, VendorNames
-from streams.receipts.webhooks.vendor import Vendor, VendorError, known_vendors, vendor_from
+from streams.receipts.webhooks.vendor import Vendor, VendorError, all_vendors, known_vendors, vendor_from
 
 __all__ = [
     "Decoded",
@@ -12,6 +12,7 @@ __all__ = [
     "VendorNames",
     "WebhookError",
     "WebhookEvent",
+    "all_vendors",
     "decode",
     "known_vendors",
     "vendor_from",

@@ -36,7 +36,8 @@ class WebhookEvent(NamedTuple):
 
     ``code`` and ``err`` are the vendor's own words as written. ``meaning`` is the word by which the catalog understood
     the report: mostly the code, else another word of it (a group), or what stands for a status that was not given.
-    ``reference`` is what the sender gave with the message. ``count``: so many messages of a batch, no one in particular.
+    ``reference`` is what the sender gave with the message. ``messages``: it sums up
+    so many of a batch and names none.
     """
 
     provider_message_id: str
@@ -50,7 +51,7 @@ class WebhookEvent(NamedTuple):
     reference: str | None
     recipient: str | None
     part: int | None
-    count: int | None
+    messages: int | None
     text: str | None
     meaning: str
 
@@ -69,10 +70,8 @@ class Decoded(NamedTuple):
     problems: tuple[str, ...]
 
 
-def decode(
-    vendor: Vendor, body: bytes | str, catalog: Catalog, content_type: str = "", query: str = ""
-) -> Decoded:
-    """Decode a body (where it is empty: the query string of the URL); raise `WebhookError` where it says nothing known."""
+def decode(vendor: Vendor, body: bytes | str, catalog: Catalog, content_type: str = "", query: str = "") -> Decoded:
+    """Decode a body, where it is empty the query string of the URL; raise `WebhookError` where it says nothing known."""
     given = body if body.strip() else query
     try:
         tree = read_body(given, content_type)
@@ -157,7 +156,7 @@ class _Reader:
             reference=_first(record, several(report.reference), _LONGEST_WORD),
             recipient=_first(record, several(report.recipient), _LONGEST_WORD),
             part=_part(report, record),
-            count=_count(report, record),
+            messages=_count(report, record),
             text=text,
             meaning=meaning,
         )

@@ -15,8 +15,8 @@ EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """2000 to 2100: what lies outside was not read as it was meant."""
 
 _ISO = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ,]*(\d\d):?(\d\d)(?::?(\d\d)(?:[.,:](\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?"
-    r"(?:\s*\[[\w/+-]+\])?",
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ,]*(\d\d):?(\d\d)(?::?(\d\d)(?:[.,:](\d{1,9}))?)?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?(?:\s*\[[\w/+-]+\])?",
     re.ASCII | re.IGNORECASE,
 )
 _NUMBER = re.compile(r"-?\d{9,20}(?:\.\d{1,9})?", re.ASCII)
@@ -25,7 +25,7 @@ _SHORT = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
 _FIXED_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 
 EPOCH, SHORT = "epoch", "yymmddhhmm"
-"""Names of formats that `strptime` has not: seconds, milliseconds, micro- or nanoseconds by their size; YYMMDDhhmm[ss]."""
+"""Names of formats that `strptime` has not: seconds, milliseconds, ... by their size; YYMMDDhhmm[ss]."""
 
 
 class ZoneError(ValueError):
@@ -106,11 +106,11 @@ def _offset(written: str | None, zone: tzinfo) -> tzinfo:
     return timezone(-offset if written[0] == "-" else offset)
 
 
-def _epoch(text: str, _: tzinfo) -> int | None:
+def _epoch(text: str, _zone: tzinfo) -> int | None:
     """Read seconds, or milliseconds, microseconds or nanoseconds, told by their size."""
     if not _NUMBER.fullmatch(text):
         return None
-    whole, _, fraction = text.partition(".")
+    whole, _dot, fraction = text.partition(".")
     number = int(whole)
     for scale in (1_000, 1):
         ms = number * scale

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from streams.catalog import Catalog
 from streams.receipts.webhooks.times import ZoneError, zone_of
 
 _HERE = Path(__file__).resolve().parent
@@ -124,3 +125,13 @@ def known_vendors() -> Mapping[str, Vendor]:
         except tomllib.TOMLDecodeError as error:
             raise VendorError(f"{path.name}: {error}") from error
     return found
+
+
+def all_vendors(described: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> dict[str, Vendor]:
+    """Return the vendors of the package and those described in a configuration, which win; raise `VendorError`."""
+    own = {name: vendor_from(name, data) for name, data in described.items()}
+    for vendor in own.values():
+        if vendor.dialect not in catalog.dialects:
+            known = ", ".join(sorted(catalog.dialects))
+            raise VendorError(f"vendor {vendor.name}: there is no dialect {vendor.dialect}: {known}")
+    return {**known_vendors(), **own}
