@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from streams.catalog import default_catalog
+from streams.catalog import Catalog, CatalogError, default_catalog
+from streams.catalog.custom import customised, relative_to
 from streams.correlator.timeouts import RECEIPT_PARTS, Keeping, Policy, Rules
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -101,10 +102,11 @@ class Settings:
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     keeping: Keeping = field(default_factory=Keeping)
+    catalog: Catalog = field(default_factory=default_catalog, repr=False)
 
     def rules(self) -> Rules:
         """Return what the status of a message depends on."""
-        return Rules(default_catalog(), self.default_policy, self.policies, self.keeping)
+        return Rules(self.catalog, self.default_policy, self.policies, self.keeping)
 
 
 _POLICY_KEYS = {
@@ -117,7 +119,7 @@ _POLICY_KEYS = {
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
 _SECTIONS = (
     *("kafka", "schema_registry", "topics", "correlate", "load", "ingest", "clickhouse"),
-    *("defaults", "providers", "receipts", "vendors"),
+    *("defaults", "providers", "catalog", "receipts", "vendors"),
 )
 _TABLES = ("providers", "receipts", "vendors")
 """Sections of sections, one for each name; they have no variables in the environment."""
@@ -139,9 +141,13 @@ def load_settings(
 def settings_from(sections: Mapping[str, Any]) -> Settings:
     """Build the settings from sections as a TOML file has them."""
     _check_names("section", sections, _SECTIONS)
+    try:
+        catalog, sections = customised(default_catalog(), sections)
+    except CatalogError as error:
+        raise SettingsError(str(error)) from error
     defaults = dict(sections.get("defaults", {}))
     keeping = {_KEEPING_KEYS[k]: duration_ms(defaults.pop(k), k) for k in list(defaults) if k in _KEEPING_KEYS}
-    default = _policy(Policy(), defaults, "defaults")
+    default = _policy(Policy(), defaults, "defaults", catalog)
     topics = dict(sections.get("topics", {}))
     _check_names("setting in [topics]", topics, ("prefix",))
     return Settings(
@@ -156,10 +162,11 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         vendors=_tables(sections, "vendors"),
         default_policy=default,
         policies={
-            name: _policy(default, values, f"providers.{name}")
+            name: _policy(default, values, f"providers.{name}", catalog)
             for name, values in sections.get("providers", {}).items()
         },
         keeping=replace_keeping(keeping),
+        catalog=catalog,
     )
 
 
@@ -182,7 +189,7 @@ def _read(file: Path | None) -> dict[str, dict[str, Any]]:
         return {}
     try:
         with file.open("rb") as stream:
-            return tomllib.load(stream)
+            return relative_to(file.parent, tomllib.load(stream))
     except OSError as error:
         raise SettingsError(f"cannot read the configuration file {file}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
@@ -206,7 +213,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
     return found
 
 
-def _policy(base: Policy, values: Mapping[str, Any], section: str) -> Policy:
+def _policy(base: Policy, values: Mapping[str, Any], section: str, catalog: Catalog) -> Policy:
     if not isinstance(values, Mapping):
         raise SettingsError(f"[{section}] must be a section")
     _check_names(f"setting in [{section}]", values, (*_POLICY_KEYS, *_KEEPING_KEYS))
@@ -214,9 +221,8 @@ def _policy(base: Policy, values: Mapping[str, Any], section: str) -> Policy:
     for key, value in values.items():
         name = f"{section}.{key}"
         if key == "dialect":
-            dialects = default_catalog().dialects
-            if value not in dialects:
-                raise SettingsError(f"{name} = {value!r} is not a dialect: {', '.join(sorted(dialects))}")
+            if value not in catalog.files:
+                raise SettingsError(f"{name} = {value!r} is not a dialect: {', '.join(sorted(catalog.files))}")
             changes["dialect"] = value
         elif key == "receipt_parts":
             if value not in RECEIPT_PARTS:

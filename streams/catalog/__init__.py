@@ -2,5 +2,6 @@
 
 from streams.catalog.catalog import Catalog, default_catalog
 from streams.catalog.outcomes import AnswerOutcome, ReportOutcome
+from streams.catalog.reasons import CatalogError
 
-__all__ = ["AnswerOutcome", "Catalog", "ReportOutcome", "default_catalog"]
+__all__ = ["AnswerOutcome", "Catalog", "CatalogError", "ReportOutcome", "default_catalog"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from streams.catalog.dialect import REPORT, TEXT, Dialect, Entry
-from streams.catalog.spelling import as_number, fold, run_together, words_only
+from streams.catalog.dialect import ERR, REPORT, TEXT, Dialect, Entry
+from streams.catalog.spelling import as_error_number, as_number, fold, run_together, words_only
 
-_NO_CODE = ("", "-")
+NO_CODE = ("", "-")
 """How tables write that a status has no code; then the text alone tells."""
+
+_NO_ERR = ("", "-", "null", "nul", "none", "...")
 
 _TEXT_LIMIT = 2_000
 """Characters of a text that are looked at; a description is far shorter."""
@@ -31,7 +33,8 @@ class Book:
             spelled = [named for layer in layers for named in _spellings(layer.entries, side)]
             self._exact[side] = _first_of(spelled)
             self._loose[side] = _first_of([_joined(named) for named in spelled])
-        self._texts = _texts(self.entries)
+        self._errors = [_Errors(layer) for layer in layers if any(entry.side == ERR for entry in layer.entries)]
+        self._texts = _texts(layers)
         self._remembered: dict[tuple[str, str], Entry | None] = {}
         self.reads_text = bool(self._texts)
 
@@ -45,7 +48,24 @@ class Book:
         number = as_number(folded, self._hexadecimal)
         if number is not None:
             return index.get(number)
-        return index.get("esme_" + folded) or self._loose[side].get(run_together(folded))
+        found = index.get("esme_" + folded) or self._loose[side].get(run_together(folded))
+        return found or self._before_colon(side, code)
+
+    def _before_colon(self, side: str, code: str) -> Entry | None:
+        """A word with an explanation glued to it (``FAILED:Mob.Abst``); numbers are told by their own signs."""
+        word, colon, _ = code.partition(":")
+        return self.find(side, word) if colon and word.strip() and not word.strip().isdigit() else None
+
+    def find_err(self, err: str) -> Entry | None:
+        """Return the row that the error code beside a report's code means; a report may have none ("")."""
+        folded = fold(err)
+        if folded in _NO_ERR:
+            return None
+        for errors in self._errors:
+            entry = errors.find(folded)
+            if entry is not None:
+                return entry
+        return None
 
     def find_report(self, code: str, text: str) -> Entry | None:
         """Return the row that a report's code means, made precise by its text where the dialect needs that."""
@@ -62,10 +82,27 @@ class Book:
     def _with_text(self, code: str, text: str) -> Entry | None:
         entry = self.find(REPORT, code)
         if entry is None:
-            texts = self._texts.get("") if fold(code) in _NO_CODE else None
+            texts = self._texts.get("") if fold(code) in NO_CODE else None
         else:
             texts = self._texts.get(fold(entry.code))
         return entry if texts is None else texts.find(text) or entry
+
+
+class _Errors:
+    """The error codes of one numbering; whether they are hexadecimal is its own affair."""
+
+    def __init__(self, layer: Dialect) -> None:
+        own = [entry for entry in layer.entries if entry.side == ERR]
+        self._hexadecimal = layer.err_hexadecimal
+        spelled = _spellings(own, ERR)
+        self._exact = _first_of(spelled)
+        self._loose = _first_of([_joined(named) for named in spelled])
+
+    def find(self, folded: str) -> Entry | None:
+        number = as_error_number(folded, self._hexadecimal)
+        if number is not None:
+            return self._exact.get(number)
+        return self._exact.get(folded) or self._loose.get(run_together(folded))
 
 
 class _Texts:
@@ -75,7 +112,10 @@ class _Texts:
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._rows = {words_only(phrase): entry for entry in entries for phrase in entry.other_words()}
+        self._rows: dict[str, Entry] = {}
+        for entry in entries:
+            for phrase in entry.other_words():
+                self._rows.setdefault(words_only(phrase), entry)
         longest_first = sorted(self._rows, key=len, reverse=True)
         self._any = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
 
@@ -84,13 +124,19 @@ class _Texts:
         return None if found is None else self._rows[found[0]]
 
 
-def _texts(entries: Iterable[Entry]) -> dict[str, _Texts]:
-    """Return the phrases by code; those of all codes under ""."""
+def _texts(layers: Sequence[Dialect]) -> dict[str, _Texts]:
+    """Return the phrases by code; those of all codes under "".
+
+    What a layer says of a code is not changed by the texts of the layers below it.
+    """
     rows: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.side == TEXT:
-            for code in ("", *entry.codes()):
-                rows.setdefault(code, []).append(entry)
+    said: set[str] = set()
+    for layer in layers:
+        for entry in layer.entries:
+            if entry.side == TEXT:
+                for code in ("", *(code for code in entry.codes() if code not in said)):
+                    rows.setdefault(code, []).append(entry)
+        said |= {code for entry in layer.entries if entry.side == REPORT for code in entry.codes()}
     return {code: _Texts(told) for code, told in rows.items()}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from streams.catalog.catalog import Catalog
-from streams.catalog.dialect import ANSWER, SEPARATOR, TEXT, Dialect, Entry
+from streams.catalog.dialect import ANSWER, ERR, SEPARATOR, TEXT, Dialect, Entry
+from streams.catalog.reasons import Reason
 
 BEGIN = "<!-- tables: begin (made by `sms-streams catalog --update docs/catalog.md`) -->"
 END = "<!-- tables: end -->"
 LANGUAGES = ("en", "fr")
 
-SIDES = {"report": "report", TEXT: "description beside a report", ANSWER: "answer"}
+SIDES = {"report": "report", TEXT: "description beside a report", ERR: "error code beside a report", ANSWER: "answer"}
 CLASSES = {
     "none": "nothing went wrong",
     "temporary": "it may work later",
@@ -30,7 +31,7 @@ BILLED = {"yes": "yes", "no": "no", "": "not told; counted where the provider to
 
 def counts(dialect: Dialect) -> dict[str, int]:
     """Return the number of rows by side."""
-    return {side: sum(entry.side == side for entry in dialect.entries) for side in ("report", TEXT, ANSWER)}
+    return {side: sum(entry.side == side for entry in dialect.entries) for side in ("report", TEXT, ERR, ANSWER)}
 
 
 def written(entry: Entry) -> str:
@@ -43,7 +44,7 @@ def label(entry: Entry, language: str) -> str:
     return entry.label_fr if language == "fr" else entry.label_en
 
 
-def explain(entry: Entry, reasons: Mapping[str, tuple[str, str]], language: str) -> list[tuple[str, str]]:
+def explain(entry: Entry, reasons: Mapping[str, Reason], language: str) -> list[tuple[str, str]]:
     """Tell one row in words: pairs of a name and what there is to say."""
     reason = reasons[entry.reason][LANGUAGES.index(language)] if entry.reason else ""
     return [
@@ -77,14 +78,25 @@ def with_tables(page: str, tables: str) -> str:
     return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
 
 
+_TABLES = (
+    ("report", "Reports"),
+    (TEXT, "Descriptions beside a report's code"),
+    (ERR, "Error codes beside a report's code"),
+    (ANSWER, "Answers"),
+)
+
+
 def _dialect(dialect: Dialect) -> str:
     lines = [f"### {dialect.name}", "", f"{dialect.title}.", ""]
     if dialect.base:
         lines += [f"Codes that are not here are those of `{dialect.base}`.", ""]
-    for side, name in (("report", "Reports"), (TEXT, "Descriptions beside a report's code"), (ANSWER, "Answers")):
+    if dialect.errors:
+        lines += [f"Error codes that are not here are those of `{dialect.errors}`.", ""]
+    for side, name in _TABLES:
         rows = [entry for entry in dialect.entries if entry.side == side]
         if rows:
-            lines += [f"{name}:", "", *_table(rows), ""]
+            radix = ", hexadecimal when they come" if side == ERR and dialect.err_hexadecimal else ""
+            lines += [f"{name}{radix}:", "", *_table(rows), ""]
     return "\n".join(lines)
 
 
@@ -99,9 +111,14 @@ def _table(rows: Iterable[Entry]) -> list[str]:
 
 
 def _reasons(catalog: Catalog, used: set[str]) -> str:
-    rows = [[f"`{name}`", *labels] for name, labels in sorted(catalog.reasons.items()) if name in used]
-    heads = [_line(["reason", "English", "French"]), _line(["---"] * 3)]
-    return "\n".join(["### Reasons", "", *heads, *map(_line, rows), ""])
+    told = [(name, reason) for name, reason in sorted(catalog.reasons.items()) if name in used]
+    rows = [
+        [f"`{name}`", r.label_en, r.label_fr, r.reason_class, r.recipient_action, "yes" if r.generic else ""]
+        for name, r in told
+    ]
+    heads = ["reason", "English", "French", "class", "recipient", "an error code may say more"]
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    return "\n".join(["### Reasons", "", *lines, *map(_line, rows), ""])
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ _SIGNS = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2010": "
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+")
 _HEX = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{8}")
+_ERR_HEX = re.compile(r"[0-9a-f]{1,8}")
 _DECIMAL = re.compile(r"([0-9]{1,20})(?:\.0)?", re.ASCII)
 
 
@@ -46,3 +47,14 @@ def as_number(folded: str, hexadecimal: bool) -> str | None:
         return str(int(folded, 16))
     decimal = _DECIMAL.fullmatch(folded)
     return None if decimal is None else str(int(decimal[1]))
+
+
+def as_error_number(folded: str, hexadecimal: bool) -> str | None:
+    """Give the number of an ``err:`` as the files write it, decimal without leading zeros; None for what is none.
+
+    Where the numbering is hexadecimal, all its digits are (``010`` is 16).
+    """
+    if not hexadecimal:
+        return as_number(folded, False)
+    digits = folded.removeprefix("0x")
+    return str(int(digits, 16)) if _ERR_HEX.fullmatch(digits) else None

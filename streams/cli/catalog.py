@@ -33,14 +33,15 @@ def catalog(
 ) -> None:
     """Show what the codes of providers mean: the dialects, the table of one, or one code in words.
 
+    DIALECT is a dialect, or a provider of the configuration that has codes or a dialect of its own.
+
     Exit code 1: the catalog does not know the code.
     """
-    known = default_catalog()
-    if dialect is not None and dialect not in known.files:
-        raise click.BadParameter(f"{dialect!r} is not one of {', '.join(known.files)}", param_hint="DIALECT")
     if update is not None:
-        _renew(update, known)
-    elif dialect is None:
+        _renew(update, default_catalog())
+        return
+    known, dialect = _configured(context, dialect)
+    if dialect is None:
         _tell_dialects(known, fmt)
     elif code is None:
         _tell_rows(known, dialect, known.dialects[dialect], fmt, language)
@@ -52,6 +53,17 @@ def catalog(
             _explain(known, dialect, rows, text, language)
         else:
             _tell_rows(known, dialect, rows, fmt, language)
+
+
+def _configured(context: Context, dialect: str | None) -> tuple[Catalog, str | None]:
+    """Return the catalog with the user's files, and the dialect that a name means; a provider's name means its own."""
+    settings = context.settings()
+    known = settings.catalog
+    if dialect is not None and dialect not in known.files:
+        if dialect not in settings.policies:
+            raise click.BadParameter(f"{dialect!r} is not one of {', '.join(known.files)}", param_hint="DIALECT")
+        dialect = settings.policies[dialect].dialect
+    return known, dialect
 
 
 def _renew(path: Path, known: Catalog) -> None:
@@ -67,7 +79,7 @@ def _tell_dialects(known: Catalog, fmt: str) -> None:
     if fmt == "markdown":
         click.echo(pages.markdown(known, known.files))
         return
-    heads = ("dialect", "reports", "descriptions", "answers", "base", "title")
+    heads = ("dialect", "reports", "descriptions", "errors", "answers", "base", "title")
     rows = [(d.name, *map(str, pages.counts(d).values()), d.base, d.title) for d in known.files.values()]
     _tell(heads, rows, fmt)
     if fmt == "table":

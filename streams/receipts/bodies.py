@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-_PLUS = re.compile(
-    r"\S{0,400}?\+(?:sub|dlvrd|submit|done|stat|err|text)\b[+a-z]{0,6}(?::|%3A)", re.IGNORECASE | re.ASCII
-)
-_PERCENT = re.compile(r"\S{0,400}?(?:id|stat)(?:%3A|:)\S{0,200}?%20", re.IGNORECASE | re.ASCII)
-_PERCENT_COLON = re.compile(r"\S{0,400}?\b(?:id|stat)%3A", re.IGNORECASE | re.ASCII)
+_ANY_CASE = re.IGNORECASE | re.ASCII
+_PLUS = re.compile(r"\S{0,400}?\+(?:sub|dlvrd|submit|done|stat|err|text)\b[+a-z]{0,6}(?::|%3A)", _ANY_CASE)
+_PERCENT = re.compile(r"\S{0,400}?(?:id|stat)(?:%3A|:)\S{0,200}?%20", _ANY_CASE)
+_PERCENT_COLON = re.compile(r"\S{0,400}?\b(?:id|stat)%3A", _ANY_CASE)
 _KANNEL = re.compile(r"\[msg:([0-9]{1,6}):")
 _CONTENT = "[content:"
 _COUNTS = re.compile(r"\[sub/dlvrd messages:([^/\]]{0,20})/([^/\]]{0,20})\]")

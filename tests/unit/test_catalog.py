@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.catalog import default_catalog
+from streams.catalog import CatalogError, default_catalog
 from streams.catalog.catalog import load_catalog
-from streams.catalog.dialect import COLUMNS, CatalogError
+from streams.catalog.dialect import COLUMNS
 from tests.oracle_codes import ANSWERS, REPORTS
 
 CATALOG = default_catalog()
@@ -83,6 +83,7 @@ def row(**changes: str) -> str:
 def test_a_bad_file_is_refused_with_its_line(line: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text(",".join(COLUMNS) + "\n" + line + "\n")
     reasons = tmp_path / "reasons"
-    reasons.write_text("reason,label_en,label_fr\nrejected,Rejected,Rejeté\n")
+    columns = "reason,label_en,label_fr,reason_class,recipient_action,generic"
+    reasons.write_text(f"{columns}\nrejected,Rejected,Rejeté,permanent,keep,yes\n")
     with pytest.raises(CatalogError, match=message):
         load_catalog(tmp_path, reasons)

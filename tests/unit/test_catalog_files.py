@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from streams.catalog import Catalog, default_catalog
+from streams.catalog import Catalog, CatalogError, default_catalog
 from streams.catalog.catalog import load_catalog
-from streams.catalog.dialect import COLUMNS, CatalogError
+from streams.catalog.dialect import COLUMNS
 from streams.catalog.page import markdown, with_tables
 from streams.cli.catalog import catalog as command
+from streams.cli.context import Context
 from tests.golden_histories import ROOT
 
 CATALOG = default_catalog()
@@ -73,7 +74,7 @@ def test_every_reason_is_used_or_ours_and_has_labels() -> None:
     ours = {"excluded", "no_response", "unknown_code"}
     used = {e.reason for entries in CATALOG.dialects.values() for e in entries} - {""}
     assert set(CATALOG.reasons) == used | ours
-    assert all(english and french for english, french in CATALOG.reasons.values())
+    assert all(reason.label_en and reason.label_fr for reason in CATALOG.reasons.values())
     assert all(e.label_en and e.label_fr and e.source for rows in CATALOG.dialects.values() for e in rows)
 
 
@@ -87,7 +88,7 @@ def test_the_tables_of_the_page_are_up_to_date() -> None:
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(command, arguments, obj=object())
+    result = CliRunner().invoke(command, arguments, obj=Context(None, ()))
     assert result.exit_code == code, result.output
     return result.output
 
@@ -119,4 +120,4 @@ def test_command_explains_a_code() -> None:
 
 def test_command_says_what_it_does_not_know() -> None:
     assert "counts as intermediate" in run("mediasflow", "11", code=1)
-    assert "not one of adobe" in run("nope", code=2)
+    assert "is not one of" in run("nope", code=2)

@@ -182,8 +182,9 @@ def test_the_first_description_speaks_and_only_whole_words() -> None:
     assert CATALOG.report("clicksend", "301", "", "decongestions").reason == "undeliverable"
 
 
-def test_only_clicksend_reads_text() -> None:
-    assert [name for name in CATALOG.dialects if CATALOG.reads_text(name)] == ["clicksend"]
+def test_text_is_read_only_where_the_code_does_not_tell() -> None:
+    assert {"clicksend", "aws"} <= {name for name in CATALOG.dialects if CATALOG.reads_text(name)}
+    assert not any(CATALOG.reads_text(name) for name in ("smpp", "mediasflow", "smsmode", "adobe", "twilio"))
 
 
 @pytest.mark.parametrize("text", ["absent " * 40_000, "a" * 300_000, "é" * 200_000, "\u0301" * 200_000])

@@ -27,6 +27,7 @@ def test_the_form_of_the_specification() -> None:
         "stat": "DELIVRD",
         "err": "000",
         "text": "Hi you",
+        "word": None,
     }
 
 
