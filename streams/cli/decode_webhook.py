@@ -35,7 +35,7 @@ def webhook(context: Context, vendor: str, content_type: str, jsonl: bool, listi
     Example: echo 'MessageSid=SM1&MessageStatus=delivered' | sms-streams decode webhook --vendor twilio
     """
     settings = context.settings()
-    catalog = settings.rules().catalog
+    catalog = settings.catalog
     names = VendorNames(all_vendors(settings.vendors, catalog))
     if listing:
         for name, known in sorted(names.vendors.items()):

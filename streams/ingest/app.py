@@ -132,7 +132,8 @@ class Endpoint:
             kept = await self._put_aside(receiver.name, body or query.encode(), "bad_signature", _unsigned(receiver))
             return Answer(401, "bad_signature", "signature or secret missing or wrong", {"kept": kept})
         try:
-            decoded = decode(receiver.vendor, body, self.catalog, call.headers.get("content-type", ""), query)
+            kind = call.headers.get("content-type", "")
+            decoded = decode(receiver.vendor, body, self.catalog, kind, query, receiver.dialect)
         except WebhookError as error:
             letter = self.maker.dead_letter(receiver.name, body or query.encode(), error.reason, error.detail, now)
             await self.producer.send([letter])

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streams.catalog import Catalog
 from streams.ingest.signatures import SCHEMES, Secret
 from streams.receipts.webhooks import UnknownVendorError, Vendor, VendorNames, all_vendors
 from streams.settings import Settings, SettingsError
@@ -32,11 +31,12 @@ class Receiver:
     message_id: str = "none"
     account: str = "default"
     requests_per_second: float = 500.0
+    dialect: str = ""
 
 
-def receivers_of(settings: Settings, catalog: Catalog, environment: Mapping[str, str]) -> dict[str, Receiver]:
+def receivers_of(settings: Settings, environment: Mapping[str, str]) -> dict[str, Receiver]:
     """Return the receivers by provider; raise `SettingsError` with what to mend."""
-    names = VendorNames(all_vendors(settings.vendors, catalog))
+    names = VendorNames(all_vendors(settings.vendors, settings.catalog))
     return {
         name: _receiver(name, dict(values), names, settings, environment) for name, values in settings.receipts.items()
     }
@@ -53,7 +53,7 @@ def _receiver(
         if key in _TEXTS and not isinstance(value, str):
             raise SettingsError(f"{section}.{key} must be a text in quotes")
     vendor = _vendor(section, str(values.get("vendor", name)), names)
-    _same_dialect(name, vendor, settings)
+    dialect = _dialect(name, vendor, settings)
     auth = _one_of(section, "auth", values.get("auth", vendor.signature or "shared"), tuple(SCHEMES))
     return Receiver(
         name=name,
@@ -63,6 +63,7 @@ def _receiver(
         message_id=_one_of(section, "message_id", values.get("message_id", "none"), MESSAGE_ID),
         account=str(values.get("account", "default")),
         requests_per_second=_rate(section, values.get("requests_per_second", 500)),
+        dialect=dialect,
     )
 
 
@@ -82,14 +83,15 @@ def _vendor(section: str, called: str, names: VendorNames) -> Vendor:
         raise SettingsError(f"{section}.vendor: {error}; describe it under [vendors.NAME]") from error
 
 
-def _same_dialect(name: str, vendor: Vendor, settings: Settings) -> None:
-    """Refuse a provider whose reports would be read in one dialect and joined in another."""
+def _dialect(name: str, vendor: Vendor, settings: Settings) -> str:
+    """Return the provider's dialect; refuse one whose reports would be read in one dialect and joined in another."""
     dialect = settings.policies.get(name, settings.default_policy).dialect
-    if dialect != vendor.dialect:
+    if vendor.dialect not in (dialect, settings.catalog.files[dialect].base):
         raise SettingsError(
             f"[receipts.{name}]: the reports of {vendor.name} speak the dialect {vendor.dialect!r}, but correlate "
             f'would read them as {dialect!r}: set dialect = "{vendor.dialect}" in [providers.{name}]'
         )
+    return dialect
 
 
 def _one_of(section: str, key: str, value: Any, allowed: tuple[str, ...]) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import uvicorn
 
-from streams.catalog import default_catalog
 from streams.codec.schemas import Registry
 from streams.events import DEAD_LETTER, DELIVERY_REPORT, PROVIDER_RECEIPT
 from streams.ingest.app import Endpoint, make_app
@@ -38,14 +37,14 @@ def serve(
     Raises `SettingsError` for what is wrong in the configuration, `KafkaUnavailable` where Kafka cannot be used at the
     start or the client breaks down for good.
     """
-    receivers = receivers_of(settings, default_catalog(), environment)
+    receivers = receivers_of(settings, environment)
     if not receivers:
         raise SettingsError("nobody may report: configure a provider under [receipts.NAME], see docs/ingest.md")
     ingest = settings.ingest
     producer = AckingProducer(settings.kafka, prefix=settings.topic_prefix, ack_timeout_ms=ingest.ack_timeout_ms)
     try:
         producer.require(_TOPICS)
-        endpoint = Endpoint(receivers, producer, RecordMaker(registry), default_catalog(), ingest)
+        endpoint = Endpoint(receivers, producer, RecordMaker(registry), settings.catalog, ingest)
         config = uvicorn.Config(
             make_app(endpoint),
             host=ingest.host,

@@ -70,14 +70,24 @@ class Decoded(NamedTuple):
     problems: tuple[str, ...]
 
 
-def decode(vendor: Vendor, body: bytes | str, catalog: Catalog, content_type: str = "", query: str = "") -> Decoded:
-    """Decode a body, where it is empty the query string of the URL; raise `WebhookError` where it says nothing known."""
+def decode(
+    vendor: Vendor,
+    body: bytes | str,
+    catalog: Catalog,
+    content_type: str = "",
+    query: str = "",
+    dialect: str = "",
+) -> Decoded:
+    """Decode a body, where it is empty the query string of the URL; raise `WebhookError` where it says nothing known.
+
+    `dialect`: that of the provider, where it has codes of its own; else the vendor's.
+    """
     given = body if body.strip() else query
     try:
         tree = read_body(given, content_type)
     except BodyError as error:
         raise WebhookError("bad_body", str(error)) from error
-    reader = _Reader(vendor, catalog)
+    reader = _Reader(vendor, catalog, dialect or vendor.dialect)
     for node in find(Node(tree), ""):
         reader.read(node)
     decoded = Decoded(tuple(reader.events), tuple(reader.others), tuple(reader.problems))
@@ -90,8 +100,9 @@ def decode(vendor: Vendor, body: bytes | str, catalog: Catalog, content_type: st
 class _Reader:
     """Collects what one body holds."""
 
-    def __init__(self, vendor: Vendor, catalog: Catalog) -> None:
+    def __init__(self, vendor: Vendor, catalog: Catalog, dialect: str) -> None:
         self._vendor = vendor
+        self._dialect = dialect
         self._catalog = catalog
         self.events: list[WebhookEvent] = []
         self.others: list[str] = []
@@ -163,7 +174,7 @@ class _Reader:
 
     def _outcome(self, meanings: list[str], err: str, text: str) -> tuple[str, ReportOutcome]:
         for meaning in meanings:
-            outcome = self._catalog.report(self._vendor.dialect, meaning, err, text)
+            outcome = self._catalog.report(self._dialect, meaning, err, text)
             if outcome.known:
                 return meaning, outcome
         return meanings[0], UNKNOWN_REPORT
@@ -175,9 +186,12 @@ def holds(node: Node, when: Mapping[str, Condition]) -> bool:
 
 
 def _holds(node: Node, path: str, wanted: Condition) -> bool:
+    first = word(node, path)
     if isinstance(wanted, bool):
-        there = any(found.value not in (None, "", [], {}) for found in find(node, path))
+        there = first is not None or any(found.value not in (None, "", [], {}) for found in find(node, path))
         return there == wanted
+    if first is None:
+        return False
     patterns = [wanted.lower()] if isinstance(wanted, str) else [pattern.lower() for pattern in wanted]
     return any(_like(text.lower(), pattern) for text in words(node, path) for pattern in patterns)
 

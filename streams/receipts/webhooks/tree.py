@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 from xml.parsers import expat
@@ -22,6 +23,8 @@ MOST_FIELDS = 10_000
 DEEPEST = 40
 """Levels of nesting."""
 _LISTS_IN_LISTS = 3
+_LONG_NAME = 80
+"""Names of fields are few and short, so how they fold is remembered; not that of what somebody made up."""
 _STRIPPED = "\ufeff\x00 \t\r\n"
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _PART_NAME = re.compile(r'\bname="?([^";\r\n]*)', re.IGNORECASE)
@@ -205,6 +208,11 @@ class Node:
 
 def fold_name(name: str) -> str:
     """Fold a field's name: ``messageId``, ``message-id`` and ``MESSAGE_ID`` are one."""
+    return _NOT_A_NAME.sub("", name.lower()) if len(name) > _LONG_NAME else _remembered(name)
+
+
+@lru_cache(maxsize=4_096)
+def _remembered(name: str) -> str:
     return _NOT_A_NAME.sub("", name.lower())
 
 
@@ -254,6 +262,10 @@ def words(node: Node, path: str) -> Iterator[str]:
 
 def word(node: Node, path: str) -> str | None:
     """Return the first text a path leads to, without surrounding blanks; None where there is none."""
+    if isinstance(node.value, dict) and "." not in path and "/" not in path:  # most paths are a name
+        value = node.get(path)
+        if value is None or isinstance(value, str):
+            return _word(value) or None
     return next(words(node, path), None)
 
 
