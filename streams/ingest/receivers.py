@@ -137,6 +137,5 @@ def _secret(section: str, auth: str, values: Mapping[str, Any], environment: Map
 def _several(auth: str, text: str) -> list[str]:
     """Return the secrets of a text: one a line, or PEM blocks for SNS. More than one while one is being exchanged."""
     if auth == "aws-sns":
-        blocks = [block.strip() for block in text.split("-----BEGIN") if block.strip()]
-        return ["-----BEGIN" + " " * (not block.startswith(" ")) + block for block in blocks]
+        return ["-----BEGIN " + block.strip() for block in text.split("-----BEGIN") if block.strip()]
     return [line.strip() for line in text.splitlines() if line.strip()]

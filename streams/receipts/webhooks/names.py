@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from streams.receipts.webhooks.vendor import Vendor
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 _LONGEST = 100
 
 
@@ -55,7 +55,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 def _words(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name.replace("'", "").replace("\u2019", ""))
-    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)).lower())
+    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)).casefold())
 
 
 def _fold(name: str) -> str:
