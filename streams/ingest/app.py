@@ -162,7 +162,8 @@ class Endpoint:
         for reason in {reason for reason, _ in aside}:
             self.metrics.dead_letters.labels(receiver.name, reason).inc()
         result = "stored" if statuses else aside[0][0]
-        told = {"events": len(statuses), "others": sorted({kind for _, kind in aside})}
+        others = {detail if reason == "not_a_report" else reason for reason, detail in aside}
+        told = {"events": len(statuses), "others": sorted(others)}
         return Answer(200, result, "", told)
 
     async def _put_aside(self, provider: str, body: bytes, reason: str, detail: str) -> bool:

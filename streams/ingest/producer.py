@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _CLOSE_S = 10.0
-_START_S = 15.0
+_START_S = 5.0
 _OURS = {"linger.ms": 5, "batch.num.messages": 10_000, "queue.buffering.max.kbytes": 131_072}
 _QUEUED = 100_000
 """Records that may be under way; beyond that, requests are told to come again."""
