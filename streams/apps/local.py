@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
 from streams.apps.load import LoadWorker
+from streams.clickhouse.codes import load_codes
 from streams.clickhouse.embedded import EmbeddedDatabase
 from streams.clickhouse.endpoint import serving
 from streams.clickhouse.loader import Limits
@@ -242,6 +243,7 @@ def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Telle
     tables = EmbeddedDatabase(folder / "db")
     try:
         migrate(tables)
+        load_codes(tables, settings)
         with serving(tables):
             limits = Limits(rows=settings.load.batch_rows, seconds=settings.load.interval_ms / 1_000)
             group = settings.load.group

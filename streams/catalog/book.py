@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from streams.catalog.dialect import ERR, REPORT, TEXT, Dialect, Entry
-from streams.catalog.spelling import as_error_number, as_number, fold, run_together, words_only
+from streams.catalog.dialect import ANSWER, ERR, REPORT, TEXT, Dialect, Entry
+from streams.catalog.spelling import as_error_number, as_number, fold, hexadecimal_forms, run_together, words_only
 
 NO_CODE = ("", "-")
 """How tables write that a status has no code; then the text alone tells."""
@@ -29,7 +29,7 @@ class Book:
         self._hexadecimal = any(layer.hexadecimal for layer in layers)
         self._exact: dict[str, dict[str, Entry]] = {}
         self._loose: dict[str, dict[str, Entry]] = {}
-        for side in ("answer", REPORT):
+        for side in (ANSWER, REPORT):
             spelled = [named for layer in layers for named in _spellings(layer.entries, side)]
             self._exact[side] = _first_of(spelled)
             self._loose[side] = _first_of([_joined(named) for named in spelled])
@@ -55,6 +55,25 @@ class Book:
         """A word with an explanation glued to it (``FAILED:Mob.Abst``); numbers are told by their own signs."""
         word, colon, _ = code.partition(":")
         return self.find(side, word) if colon and word.strip() and not word.strip().isdigit() else None
+
+    def spellings(self) -> Iterator[tuple[str, str, Entry]]:
+        """Return every way to write a code, folded, with its side and its row; each once a side."""
+        for side in (REPORT, ANSWER):
+            found = dict(self._exact[side])
+            if self._hexadecimal:
+                for word, entry in self._exact[side].items():
+                    for form in hexadecimal_forms(word, 8):
+                        found.setdefault(form, entry)
+            for word, entry in self._exact[side].items():
+                found.setdefault(word.removeprefix("esme_"), entry)
+            for word, entry in self._loose[side].items():
+                found.setdefault(word, entry)
+            yield from ((side, word, entry) for word, entry in found.items())
+        found = {}
+        for errors in self._errors:
+            for word, entry in errors.spellings():
+                found.setdefault(word, entry)
+        yield from ((ERR, word, entry) for word, entry in found.items())
 
     def find_err(self, err: str) -> Entry | None:
         """Return the row that the error code beside a report's code means; a report may have none ("")."""
@@ -97,6 +116,13 @@ class _Errors:
         spelled = _spellings(own, ERR)
         self._exact = _first_of(spelled)
         self._loose = _first_of([_joined(named) for named in spelled])
+
+    def spellings(self) -> Iterator[tuple[str, Entry]]:
+        """Return every way to write a code; where the numbering is hexadecimal, with the digits that come."""
+        for word, entry in self._exact.items():
+            forms = hexadecimal_forms(word, 2, 3, 4) if self._hexadecimal and word.isdigit() else [word]
+            yield from ((form, entry) for form in forms)
+        yield from self._loose.items()
 
     def find(self, folded: str) -> Entry | None:
         number = as_error_number(folded, self._hexadecimal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +56,10 @@ class Catalog:
         if entry is None:
             return why.report() if why is not None and fold(code) in NO_CODE else UNKNOWN_REPORT
         return entry.report() if why is None else self._explained(entry.report(), why)
+
+    def spellings(self, dialect: str) -> Iterator[tuple[str, str, Entry]]:
+        """Return every way to write a code of a dialect, folded, with its side and its row; each once."""
+        return self._books[dialect].spellings()
 
     def _explained(self, told: ReportOutcome, why: Entry) -> ReportOutcome:
         """Put the cause that the error code tells into what the report's code tells; never change the status."""

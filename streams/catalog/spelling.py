@@ -58,3 +58,13 @@ def as_error_number(folded: str, hexadecimal: bool) -> str | None:
         return as_number(folded, False)
     digits = folded.removeprefix("0x")
     return str(int(digits, 16)) if _ERR_HEX.fullmatch(digits) else None
+
+
+def hexadecimal_forms(number: str, *widths: int) -> list[str]:
+    """Return how a decimal number is written in hexadecimal: plain, padded to widths, with 0x; none for a word."""
+    if not number.isascii() or not number.isdigit() or len(number) > 10:
+        return []
+    digits = f"{int(number):x}"
+    padded = [digits.zfill(width) for width in widths]
+    plain = padded if widths == (8,) else [digits, *padded]
+    return list(dict.fromkeys([*plain, *(f"0x{form}" for form in (digits, *padded))]))

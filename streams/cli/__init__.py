@@ -91,9 +91,9 @@ def cli(ctx: click.Context, config: Path | None, kafka: tuple[str, ...], verbose
 
 def main() -> None:
     """Run the command line."""
-    from streams.cli import catalog, data, decode, imports, ingest, kafka, live, workers
+    from streams.cli import catalog, data, decode, imports, ingest, kafka, live, segments, workers
 
-    for module in (workers, ingest, kafka, data, catalog, imports, decode, live):
+    for module in (workers, ingest, kafka, data, catalog, segments, imports, decode, live):
         for command in module.COMMANDS:
             cli.add_command(command)
     cli(prog_name="sms-streams")

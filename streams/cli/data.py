@@ -35,13 +35,18 @@ def migrate(
 ) -> None:
     """Make or bring up to date the tables, views and roles. May be run again at any time."""
     from streams.clickhouse.access import grant
+    from streams.clickhouse.codes import let_dictionaries_read, load_codes
     from streams.clickhouse.migrate import migrate as apply
 
-    tables = open_tables(context.settings(clickhouse=database_flags(db, url)).clickhouse)
+    settings = context.settings(clickhouse=database_flags(db, url))
+    tables = open_tables(settings.clickhouse)
     try:
         done = apply(tables, click.echo, retention_days=retention_days)
         if not done:
             click.echo("up to date")
+        if settings.clickhouse.url:
+            let_dictionaries_read(tables, click.echo)
+        load_codes(tables, settings, click.echo)
         grant(tables, click.echo, loader_password=loader_password or "", analyst_password=analyst_password or "")
     finally:
         tables.close()
@@ -61,14 +66,17 @@ def replay(context: Context, files: tuple[Path, ...], db: str, config_file: Path
     Running it again with the same files changes nothing; another file continues.
     """
     from streams.apps.replay import Replay
+    from streams.clickhouse.codes import load_codes
     from streams.clickhouse.embedded import EmbeddedDatabase
     from streams.clickhouse.migrate import migrate as apply
 
     as_of_ms = None if as_of is None else _time_ms(as_of)
     tables = EmbeddedDatabase(db)
     try:
+        settings = context.settings(config_file)
         apply(tables)
-        run = Replay(context.settings(config_file), tables, Path(db), _say)
+        load_codes(tables, settings)
+        run = Replay(settings, tables, Path(db), _say)
         try:
             summary = run.run(list(files), as_of_ms)
         finally:

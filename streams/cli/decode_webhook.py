@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from streams.catalog import Catalog
 from streams.cli.context import Context
 from streams.receipts.webhooks import Decoded, UnknownVendorError, VendorNames, WebhookError, all_vendors
 from streams.receipts.webhooks import decode as decode_body
+from streams.receipts.webhooks.page import with_vendors
 
 Decode = Callable[[str, bytes | str, str], Decoded]
 
@@ -21,9 +23,10 @@ Decode = Callable[[str, bytes | str, str], Decoded]
 @click.option("--vendor", default="", help="Who sent it: twilio, vonage, infobip, ...; --list shows all.")
 @click.option("--content-type", default="", help="As the request had it; the body's looks count for more.")
 @click.option("--jsonl", is_flag=True, help='Read many, a line each: {"vendor", "content_type", "body"}.')
-@click.option("--list", "listing", is_flag=True, help="Show the vendors and what their signatures need.")
+@click.option("--list", "listing", is_flag=True, help="Show the vendors.")
+@click.option("--update", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Renew a page's table.")
 @click.pass_obj
-def webhook(context: Context, vendor: str, content_type: str, jsonl: bool, listing: bool) -> None:
+def webhook(context: Context, vendor: str, content_type: str, jsonl: bool, listing: bool, update: Path | None) -> None:
     """Read webhook bodies and print their delivery reports, one JSON array a body.
 
     Takes one body (JSON, XML, form fields or a query string) on standard input; with --jsonl, many. What is no delivery
@@ -42,6 +45,9 @@ def webhook(context: Context, vendor: str, content_type: str, jsonl: bool, listi
             click.echo(f"{name:18} {known.signature or 'shared':18} {known.title}")
         return
     read = _reader(names, catalog)
+    if update is not None:
+        update.write_text(with_vendors(update.read_text(encoding="utf-8"), names.vendors), encoding="utf-8")
+        return
     if jsonl:
         sys.exit(1 if _many(sys.stdin.buffer, vendor, content_type, read) else 0)
     if not vendor:

@@ -127,12 +127,14 @@ def _replayed(settings: Settings, db: str, names: str) -> Iterator[Sink]:
     from streams.apps.import_kannel import ndjson_sink
     from streams.apps.replay import Replay
     from streams.cli.data import tell_replay
+    from streams.clickhouse.codes import load_codes
     from streams.clickhouse.embedded import EmbeddedDatabase
     from streams.clickhouse.migrate import migrate
 
     tables = EmbeddedDatabase(db)
     try:
         migrate(tables)
+        load_codes(tables, settings)
         events = Path(db) / f"import-{os.getpid()}.ndjson"
         try:
             with events.open("w", encoding="utf-8") as out:

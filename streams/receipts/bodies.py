@@ -39,9 +39,7 @@ def _logged(body: str) -> str:
     """The content of a line of a gateway's log: Kannel tells its length, Jasmin's is the last of its fields."""
     kannel = _KANNEL.search(body)
     if kannel is not None:
-        end = kannel.end() + int(kannel[1])
-        closed = body.find("]", end)
-        return body[kannel.end() : end if body[end : end + 1] == "]" else closed if closed >= 0 else len(body)]
+        return body[kannel.end() : _end_of_message(body, kannel.end(), int(kannel[1]))]
     at = body.find(_CONTENT)
     if at < 0:
         return body
@@ -52,6 +50,17 @@ def _logged(body: str) -> str:
     inner = inner[:end] if end >= 0 else inner
     quoted = _QUOTED.match(inner)
     return quoted[2] if quoted else inner
+
+
+def _end_of_message(body: str, start: int, length: int) -> int:
+    """Where Kannel's message ends: by its length, if a bracket is there (people shorten what they quote)."""
+    if body[start + length : start + length + 1] == "]":
+        return start + length
+    for closing in ("] [udh:", "]"):
+        at = body.find(closing, start)
+        if at >= 0:
+            return at
+    return len(body)
 
 
 def other_readings(body: str) -> Iterator[str]:

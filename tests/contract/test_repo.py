@@ -20,6 +20,7 @@ from streams.correlator.timeouts import Keeping, Policy
 from streams.settings import (
     ClickHouseSettings,
     CorrelateSettings,
+    IngestSettings,
     LoadSettings,
     Settings,
     load_settings,
@@ -174,6 +175,7 @@ def documented(section: str) -> set[str]:
     [
         ("`[correlate]`", {f.name for f in fields(CorrelateSettings)}),
         ("`[load]`", {f.name for f in fields(LoadSettings)}),
+        ("`[ingest]`", {f.name for f in fields(IngestSettings)}),
         ("`[clickhouse]`", {f.name for f in fields(ClickHouseSettings)}),
         ("`[defaults]` and `[providers.NAME]`", {*Policy._fields, *(f"keep_{name}" for name in Keeping._fields)}),
     ],
@@ -197,6 +199,7 @@ def test_every_section_is_documented() -> None:
 SECTIONS = {
     "correlate": "`[correlate]`",
     "load": "`[load]`",
+    "ingest": "`[ingest]`",
     "clickhouse": "`[clickhouse]`",
     "defaults": "`[defaults]` and `[providers.NAME]`",
 }
@@ -218,7 +221,7 @@ def test_the_example_has_every_setting_and_is_one() -> None:
     assert settings.default_policy == settings_from({}).default_policy
     assert settings.policies["aurora"].receipt_parts == "last"
     assert settings.kafka["consumer.fetch.min.bytes"] == "10000"
-    for section in ("correlate", "load", "defaults"):
+    for section in ("correlate", "load", "ingest", "defaults"):
         assert set(sections[section]) == documented(SECTIONS[section])
 
 

@@ -26,6 +26,7 @@ from streams.receipts.webhooks import (
     known_vendors,
     vendor_from,
 )
+from streams.receipts.webhooks.page import with_vendors
 
 GOLDEN = [
     json.loads(line) for line in (Path(__file__).parents[1] / "golden" / "webhooks.jsonl").read_text().splitlines()
@@ -81,6 +82,11 @@ def test_every_vendor_has_an_example_a_dialect_and_a_signature_that_exist() -> N
         assert name in with_example
         assert vendor.dialect in CATALOG.dialects, name
         assert vendor.signature in SCHEMES, name
+
+
+def test_the_table_in_the_docs_is_that_of_the_vendors() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
+    assert with_vendors(page, known_vendors()) == page, "run `sms-streams decode webhook --update docs/ingest.md`"
 
 
 # ---- deviations --------------------------------------------------------------------------------------------------

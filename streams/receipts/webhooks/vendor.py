@@ -79,7 +79,11 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vendor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One vendor. ``wrapped`` names texts in a body that hold the real body; ``others`` are looked for first."""
+    """One vendor. ``wrapped`` names texts in a body that hold the real body; ``other`` is looked for first.
+
+    ``checked``: compared with the vendor's documentation or with bodies it really sent. The rest is written from what
+    is known of the vendor's interface, and takes several names where those differ by version.
+    """
 
     title: str
     report: list[Report]
@@ -91,6 +95,7 @@ class Vendor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str = ""
     docs: str = ""
     note: str = ""
+    checked: bool = False
     name: str = ""
 
 
