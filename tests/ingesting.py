@@ -137,7 +137,7 @@ def records(bootstrap: str, topic: str) -> list[tuple[str, int, dict[str, Any]]]
     kind = next(name for name in (PROVIDER_RECEIPT, DELIVERY_REPORT, DEAD_LETTER) if topic.endswith(name))
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "look", "enable.auto.commit": False})
     try:
-        found = []
+        found: list[Any] = []
         known: Any = consumer.list_topics(topic, timeout=30).topics[topic]
         places = [TopicPartition(topic, number, 0) for number in known.partitions]
         ends = {place.partition: consumer.get_watermark_offsets(place, timeout=30)[1] for place in places}

@@ -180,7 +180,7 @@ def test_without_the_secret_nothing_is_taken(ingest: Ingest, broker: str, mark: 
 
 def test_size_rate_patience_and_what_strangers_send_are_bounded(broker: str, tmp_path: Path, mark: str) -> None:
     config = CONFIG.replace("requests_per_second = 100000", "requests_per_second = 20")
-    bounds = {"max_body_bytes": 1_000, "body_timeout": "300ms", "refused_per_second": 5}
+    bounds: Any = {"max_body_bytes": 1_000, "body_timeout": "300ms", "refused_per_second": 5}
     with ingesting(broker, tmp_path, config, **bounds) as ingest:
         assert ingest.post("/receipts/borealis", "x" * 1_001).status == 413
         with socket.create_connection(("127.0.0.1", ingest.port)) as slow:
@@ -255,19 +255,19 @@ def test_an_orderly_end_finishes_what_has_come(broker: str, tmp_path: Path, mark
     def sending() -> None:
         for number in range(400):
             try:
-                answers.append(ingest.post("/receipts/borealis", report(f"{mark}-{number}")).status)
+                answers.append(endpoint.post("/receipts/borealis", report(f"{mark}-{number}")).status)
             except OSError:
                 return
             if number == 20:
                 started.set()
 
-    with ingesting(broker, tmp_path) as ingest:
+    with ingesting(broker, tmp_path) as endpoint:
         thread = threading.Thread(target=sending)
         thread.start()
         started.wait(20)
-        assert ingest.stop() == 0
+        assert endpoint.stop() == 0
         thread.join()
-        assert "Traceback" not in ingest.text()
+        assert "Traceback" not in endpoint.text()
     assert set(answers) == {200}
     assert len(written(broker, DELIVERY_REPORT, mark)) >= len(answers)
 
