@@ -79,7 +79,7 @@ class IngestSettings:
     port: int = 8480
     public_url: str = ""
     trusted_proxies: str = ""
-    max_body_bytes: int = 1_048_576
+    max_body_bytes: int = 900_000
     body_timeout_ms: int = 10_000
     ack_timeout_ms: int = 5_000
     max_requests: int = 1_000

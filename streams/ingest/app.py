@@ -24,7 +24,7 @@ from streams.clock import now_ms
 from streams.ingest.limits import Bucket
 from streams.ingest.metrics import CONTENT_TYPE, OTHER, Metrics
 from streams.ingest.pages import docs_page, openapi
-from streams.ingest.producer import AckingProducer, NotTakenError
+from streams.ingest.producer import AckingProducer, NotTakenError, TooLargeError
 from streams.ingest.receivers import Receiver
 from streams.ingest.records import Record, RecordMaker, Refused
 from streams.ingest.signatures import Call, is_signed
@@ -92,10 +92,14 @@ class Endpoint:
             return Answer(400, "gone", "the sender went away")
         if isinstance(body, Answer):
             return body
+        if not body and not request.url.query and request.method != "POST" and receiver is not None:
+            return Answer(200, "nothing", "the address is right; nothing was sent")  # vendors try an address so
         try:
             if receiver is None:
                 return await self._unknown(name, body or request.url.query.encode())
             return await self._report(request, receiver, body)
+        except TooLargeError:
+            return Answer(413, "too_large", "larger than the topic takes")
         except NotTakenError as error:
             log.warning("%s: answered 503: %s", name[:_SPARE_NAME], error)
             return Answer(503, "kafka_away", "not stored: send it again")
@@ -135,10 +139,12 @@ class Endpoint:
             kind = call.headers.get("content-type", "")
             decoded = decode(receiver.vendor, body, self.catalog, kind, query, receiver.dialect)
         except WebhookError as error:
-            letter = self.maker.dead_letter(receiver.name, body or query.encode(), error.reason, error.detail, now)
-            await self.producer.send([letter])
-            self.metrics.dead_letters.labels(receiver.name, error.reason).inc()
-            return Answer(422, error.reason, error.detail, {"kept": True})
+            sent = body or query.encode()
+            if sent:
+                letter = self.maker.dead_letter(receiver.name, sent, error.reason, error.detail, now)
+                await self.producer.send([letter])
+                self.metrics.dead_letters.labels(receiver.name, error.reason).inc()
+            return Answer(422, error.reason, error.detail, {"kept": bool(sent)})
         return await self._store(receiver, decoded, body or query.encode(), now)
 
     async def _store(self, receiver: Receiver, decoded: Decoded, body: bytes, now: int) -> Answer:
@@ -198,6 +204,8 @@ class Endpoint:
 
     async def health(self, _: Request) -> Response:
         """Tell whether records get through: 200 or 503."""
+        if self.producer.failing:
+            await self.producer.probe()
         if self.producer.fatal or self.producer.failing:
             told = {"status": "failing", "detail": self.producer.fatal or "Kafka did not take the last records"}
             return Response(json.dumps(told) + "\n", 503, media_type="application/json")

@@ -14,6 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from streams.events import PROVIDER_RECEIPT
 from streams.ingest.records import Record
 from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _CLOSE_S = 10.0
+_PROBE_S = 1.0
 _START_S = 5.0
 _OURS = {"linger.ms": 5, "batch.num.messages": 10_000, "queue.buffering.max.kbytes": 131_072}
 _QUEUED = 100_000
@@ -31,32 +33,44 @@ class NotTakenError(RuntimeError):
     """Kafka has not acknowledged everything; the message says why. The sender must send again."""
 
 
+class TooLargeError(NotTakenError):
+    """A record is larger than Kafka takes; sent again it would be the same."""
+
+
 class _Delivery:
     """The records of one request that are under way. Told of by the client's thread, awaited in the event loop."""
 
-    __slots__ = ("_done", "_left", "_lock", "_loop", "error")
+    __slots__ = ("_done", "_left", "_lock", "_loop", "error", "too_large")
 
     def __init__(self, count: int) -> None:
         self._left = count
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
-        self.error: str = ""
+        self.error = ""
+        self.too_large = False
 
     def told(self, error: KafkaError | None, _: Message) -> None:
         with self._lock:
             self._left -= 1
             if error is not None:
-                self.error = describe_error(error)
+                self.fail(error)
             last = self._left == 0
         if last:
             self._wake()
 
-    def forget(self, count: int, why: str) -> None:
+    def fail(self, error: KafkaError) -> None:
+        self.error = describe_error(error)
+        self.too_large = self.too_large or error.code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+    def forget(self, count: int, why: KafkaError | str) -> None:
         """Count off records that were never handed over."""
         with self._lock:
             self._left -= count
-            self.error = why
+            if isinstance(why, str):
+                self.error = why
+            else:
+                self.fail(why)
             last = self._left == 0
         if last:
             self._wake()
@@ -76,12 +90,12 @@ class AckingProducer:
 
     def __init__(self, options: Mapping[str, Any], *, prefix: str = "", ack_timeout_ms: int = 5_000) -> None:
         """Connect; records that are not acknowledged within `ack_timeout_ms` are given up."""
-        own = {"message.timeout.ms": ack_timeout_ms, "queue.buffering.max.messages": _QUEUED, **_OURS}
+        own = {"message.timeout.ms": ack_timeout_ms, "queue.buffering.max.messages": _QUEUED, **_OURS, **options}
         self._timeout_s = ack_timeout_ms / 1_000
         self._prefix = prefix
         self.fatal: str = ""
         self.failing = False
-        self._producer = Producer(own | producer_options({**own, **options}) | {"error_cb": self._told_of_error})
+        self._producer = Producer(producer_options(own) | {"error_cb": self._told_of_error})
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="kafka-callbacks", daemon=True)
         self._poller.start()
@@ -109,7 +123,7 @@ class AckingProducer:
                 break
             except KafkaException as failure:
                 self._told_of_error(failure.args[0])
-                delivery.forget(len(records) - position, describe_error(failure.args[0]))
+                delivery.forget(len(records) - position, failure.args[0])
                 break
         try:
             async with asyncio.timeout(self._timeout_s + 1.0):
@@ -117,9 +131,19 @@ class AckingProducer:
         except TimeoutError:
             self.failing = True
             raise NotTakenError("Kafka has not acknowledged in time") from None
+        if delivery.too_large:
+            raise TooLargeError(delivery.error)
         self.failing = bool(delivery.error)
         if delivery.error:
             raise NotTakenError(delivery.error)
+
+    async def probe(self) -> None:
+        """After a failure, ask the cluster whether it is there again: without calls nobody else would find out."""
+        try:
+            await asyncio.to_thread(self._producer.list_topics, self._prefix + PROVIDER_RECEIPT, _PROBE_S)
+        except KafkaException:
+            return
+        self.failing = False
 
     @property
     def under_way(self) -> int:

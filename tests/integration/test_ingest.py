@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import hmac
 import json
 import random
 import socket
@@ -200,6 +202,26 @@ def test_size_rate_patience_and_what_strangers_send_are_bounded(broker: str, tmp
         assert len(written(broker, DEAD_LETTER, mark)) == sum(kept)
         assert ingest.metric("sms_ingest_not_kept_total") == 40 - sum(kept)
         assert 'provider="stranger' not in ingest.call("GET", "/metrics").body.decode()
+
+
+def test_a_vendor_that_tries_the_address_hears_yes(ingest: Ingest) -> None:
+    assert ingest.call("GET", "/receipts/borealis").told["result"] == "nothing"
+    assert ingest.call("HEAD", "/receipts/borealis").status == 200
+    assert ingest.call("POST", "/receipts/borealis").told["kept"] is False
+
+
+def test_a_signature_covers_the_address_that_the_vendor_called(broker: str, tmp_path: Path, mark: str) -> None:
+    config = f'[providers.twilio]\ndialect = "twilio"\n[receipts.twilio]\nsecret = "{SECRET}"\n'
+    url = "https://reports.example.com/receipts/twilio?a=1"
+    text = f"{url}MessageSid{mark}MessageStatusdelivered"
+    signature = base64.b64encode(hmac.new(SECRET.encode(), text.encode(), "sha1").digest()).decode()
+    with ingesting(broker, tmp_path, config, public_url="https://reports.example.com/") as ingest:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+        body = f"MessageSid={mark}&MessageStatus=delivered"
+        assert ingest.call("POST", "/receipts/twilio?a=1", body, headers).status == 204
+        assert ingest.call("POST", "/receipts/twilio?a=2", body, headers).status == 401
+        assert ingest.call("POST", "/receipts/twilio?a=1", body.replace("delivered", "failed"), headers).status == 401
+    assert len(written(broker, PROVIDER_RECEIPT, mark)) == 1
 
 
 def test_other_methods_and_paths_are_refused(ingest: Ingest) -> None:

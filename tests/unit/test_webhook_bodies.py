@@ -102,6 +102,7 @@ def test_the_table_in_the_docs_is_that_of_the_vendors() -> None:
         b'"{\\"MessageSid\\": \\"SM1\\", \\"MessageStatus\\": \\"delivered\\"}"',
         b"%7B%22MessageSid%22%3A%22SM1%22%2C%22MessageStatus%22%3A%22delivered%22%7D",
         b'[{"MessageSid": "SM1", "MessageStatus": "delivered"}]',
+        b'{"MessageSid": "SM1", "MessageStatus": "delivered"}\n{"MessageSid": 5}',
         b'--xx\r\nContent-Disposition: form-data; name="MessageSid"\r\n\r\nSM1\r\n--xx\r\n'
         b'Content-Disposition: form-data; name="MessageStatus"\r\n\r\ndelivered\r\n--xx--\r\n',
     ],

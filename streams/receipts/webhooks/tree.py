@@ -26,6 +26,7 @@ _LISTS_IN_LISTS = 3
 _LONG_NAME = 80
 """Names of fields are few and short, so how they fold is remembered; not that of what somebody made up."""
 _STRIPPED = "\ufeff\x00 \t\r\n"
+_BLANKS = re.compile(r"[\s,]*")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _PART_NAME = re.compile(r'\bname="?([^";\r\n]*)', re.IGNORECASE)
 _NOT_A_NAME = re.compile(r"[^0-9a-z@#\[\].]+")
@@ -81,13 +82,23 @@ def _read(text: str) -> Tree:
     return fields(_form(text))
 
 
+_JSON = json.JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
+
+
 def _json(text: str) -> Tree:
+    """Read JSON, or several JSON values one after the other, which are a list."""
+    found: list[Tree] = []
+    end = 0
     try:
-        return json.loads(text, strict=False, parse_int=str, parse_float=str, parse_constant=str)
+        while end < len(text):
+            value, end = _JSON.raw_decode(text, end)
+            found.append(value)
+            end = _BLANKS.match(text, end).end()  # type: ignore[union-attr]  # it matches anywhere, with nothing too
     except json.JSONDecodeError as error:
         raise BodyError(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise BodyError("not JSON: nested too deeply") from error
+    return found[0] if len(found) == 1 else found
 
 
 def _form(text: str) -> list[tuple[str, str]]:
