@@ -13,6 +13,9 @@ NO_CODE = ("", "-")
 
 _NO_ERR = ("", "-", "null", "nul", "none", "...")
 
+_LOGGED = re.compile(r"\s*SR \S{1,60} ([A-Za-z_]{1,30}) \S{0,30}\|")
+"""``SR Provider DELIVRD 000|#MESSAGE#``: provider, state, error code, and the text of the receipt."""
+
 _TEXT_LIMIT = 2_000
 """Characters of a text that are looked at; a description is far shorter."""
 
@@ -49,12 +52,13 @@ class Book:
         if number is not None:
             return index.get(number)
         found = index.get("esme_" + folded) or self._loose[side].get(run_together(folded))
-        return found or self._before_colon(side, code)
+        return found or self._inside(side, code)
 
-    def _before_colon(self, side: str, code: str) -> Entry | None:
-        """A word with an explanation glued to it (``FAILED:Mob.Abst``); numbers are told by their own signs."""
-        word, colon, _ = code.partition(":")
-        return self.find(side, word) if colon and word.strip() and not word.strip().isdigit() else None
+    def _inside(self, side: str, code: str) -> Entry | None:
+        """A word with something around it: an explanation (``FAILED:Mob.Abst``), a line of Adobe's delivery log."""
+        logged = _LOGGED.match(code)
+        word = logged[1] if logged else code.partition(":")[0].strip() if ":" in code else ""
+        return self.find(side, word) if word and not word.isdigit() else None
 
     def spellings(self) -> Iterator[tuple[str, str, Entry]]:
         """Return every way to write a code, folded, with its side and its row; each once a side."""

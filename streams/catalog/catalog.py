@@ -27,7 +27,8 @@ class Catalog:
         self.files = dict(files)
         self.reasons = dict(reasons)
         self.dialects: dict[str, list[Entry]] = {name: dialect.entries for name, dialect in files.items()}
-        self._books = {name: Book(_layers(files, name)) for name in files}
+        self._layers = {name: _layers(files, name) for name in files}
+        self._books: dict[str, Book] = {}
 
     def extended(self, dialects: Iterable[Dialect], reasons: Mapping[str, Reason] | None = None) -> Catalog:
         """Return this catalog with more dialects; what one says that has the name of ours is put before ours."""
@@ -39,9 +40,16 @@ class Catalog:
             files[dialect.name] = dialect
         return Catalog(files, {**self.reasons, **(reasons or {})})
 
+    def book(self, dialect: str) -> Book:
+        """Return a dialect ready for looking codes up; made when it is first asked for, as most never are."""
+        book = self._books.get(dialect)
+        if book is None:
+            book = self._books[dialect] = Book(self._layers[dialect])
+        return book
+
     def answer(self, dialect: str, code: str) -> AnswerOutcome:
         """Return what the code of an answer means; `UNKNOWN_ANSWER` where the catalog does not know it."""
-        entry = self._books[dialect].find(ANSWER, code)
+        entry = self.book(dialect).find(ANSWER, code)
         return UNKNOWN_ANSWER if entry is None else entry.answer()
 
     def report(self, dialect: str, code: str, err: str = "", text: str = "") -> ReportOutcome:
@@ -50,7 +58,7 @@ class Catalog:
         `text` is for dialects whose code alone does not tell (ClickSend). `err` is the provider's error code: it tells
         why, where the dialect has its numbering and the report's code tells only that something went wrong.
         """
-        book = self._books[dialect]
+        book = self.book(dialect)
         entry = book.find_report(code, text)
         why = book.find_err(err) if err else None
         if entry is None:
@@ -59,7 +67,7 @@ class Catalog:
 
     def spellings(self, dialect: str) -> Iterator[tuple[str, str, Entry]]:
         """Return every way to write a code of a dialect, folded, with its side and its row; each once."""
-        return self._books[dialect].spellings()
+        return self.book(dialect).spellings()
 
     def _explained(self, told: ReportOutcome, why: Entry) -> ReportOutcome:
         """Put the cause that the error code tells into what the report's code tells; never change the status."""
@@ -79,13 +87,13 @@ class Catalog:
 
     def rows(self, dialect: str, code: str, text: str = "") -> list[Entry]:
         """Return the rows that a code means: a report's (with its text), an answer's, an error code's."""
-        book = self._books[dialect]
+        book = self.book(dialect)
         found = (book.find_report(code, text), book.find(ANSWER, code), book.find_err(code))
         return [entry for entry in found if entry is not None]
 
     def reads_text(self, dialect: str) -> bool:
         """Tell whether the text beside a report's code takes part in its meaning."""
-        return self._books[dialect].reads_text
+        return self.book(dialect).reads_text
 
 
 def _over(dialect: Dialect, ours: Dialect) -> Dialect:

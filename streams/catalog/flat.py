@@ -47,6 +47,12 @@ def _word_labels() -> list[tuple[str, str, str, str]]:
         return [(row["kind"], row["word"], row["label_en"], row["label_fr"]) for row in csv.DictReader(file)]
 
 
+def word_label(kind: str, word: str, language: str) -> str:
+    """Return the label of a word of ours (a status, a class, an action) in ``en`` or ``fr``; "" where there is none."""
+    found = (row[3] if language == "fr" else row[2] for row in _word_labels() if row[:2] == (kind, word))
+    return next(found, "")
+
+
 def label_rows(catalog: Catalog) -> Iterator[tuple[str, str, str, str]]:
     """Return the labels of our own words: kind (reason, status, class, action, billed), word, English, French."""
     for name, reason in catalog.reasons.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from streams.catalog.catalog import Catalog
 from streams.catalog.dialect import ANSWER, ERR, SEPARATOR, TEXT, Dialect, Entry
+from streams.catalog.flat import word_label
 from streams.catalog.reasons import Reason
 
 BEGIN = "<!-- tables: begin (made by `sms-streams catalog --update docs/catalog.md`) -->"
@@ -13,20 +14,7 @@ END = "<!-- tables: end -->"
 LANGUAGES = ("en", "fr")
 
 SIDES = {"report": "report", TEXT: "description beside a report", ERR: "error code beside a report", ANSWER: "answer"}
-CLASSES = {
-    "none": "nothing went wrong",
-    "temporary": "it may work later",
-    "permanent": "it will not work again like this",
-    "undetermined": "nobody knows whether it would work again",
-    "sender": "it is on the sender's side, the number is not to blame",
-}
-ACTIONS = {
-    "keep": "the number is as good as before",
-    "retry": "the number is good, send again later",
-    "quarantine": "do not send to the number until someone has looked at it",
-    "remove": "take the number off the list",
-}
-BILLED = {"yes": "yes", "no": "no", "": "not told; counted where the provider took the message"}
+BILLED = {"en": "not told; counted where the provider took the message", "fr": "non précisé ; compté si pris en compte"}
 
 
 def counts(dialect: Dialect) -> dict[str, int]:
@@ -47,14 +35,18 @@ def label(entry: Entry, language: str) -> str:
 def explain(entry: Entry, reasons: Mapping[str, Reason], language: str) -> list[tuple[str, str]]:
     """Tell one row in words: pairs of a name and what there is to say."""
     reason = reasons[entry.reason][LANGUAGES.index(language)] if entry.reason else ""
+
+    def told(kind: str, word: str) -> str:
+        return f"{word}: {word_label(kind, word, language)}"
+
     return [
         ("as", f"{SIDES[entry.side]} {entry.code}"),
         ("label", label(entry, language)),
         ("status", f"{entry.status}, {'final' if entry.final == 'yes' else 'not final'}"),
         ("reason", f"{entry.reason}: {reason}" if entry.reason else "none"),
-        ("class", f"{entry.reason_class}: {CLASSES[entry.reason_class]}"),
-        ("recipient", f"{entry.recipient_action}: {ACTIONS[entry.recipient_action]}"),
-        ("billed", BILLED[entry.billed]),
+        ("class", told("class", entry.reason_class)),
+        ("recipient", told("action", entry.recipient_action)),
+        ("billed", told("billed", entry.billed) if entry.billed else BILLED[language]),
         ("colour", entry.colour or "none"),
         ("also written", written(entry) or "no other way"),
         ("source", entry.source),

@@ -39,8 +39,7 @@ def load_codes(db: Database, settings: Settings, say: Say = lambda _: None) -> b
     labels = {"kind": kinds, "word": words, "label_en": english, "label_fr": french}
     _replace(db, "catalog_labels", labels, checksum)
     _replace(db, "catalog_providers", {"provider": list(providers), "dialect": list(providers.values())}, checksum)
-    for name in _dictionaries():
-        db.execute(f"SYSTEM RELOAD DICTIONARY {DATABASE}.{name}")
+    _reload(db)
     say(f"catalog: {len(catalog.files)} dialects, {len(codes)} spellings of codes")
     return True
 
@@ -68,6 +67,16 @@ def let_dictionaries_read(db: Database, say: Say = lambda _: None) -> bool:
         db.execute(created.replace("CLICKHOUSE(", f"CLICKHOUSE(USER '{_READER}' PASSWORD '{password}' ", 1))
     say(f"dictionaries read their tables as {_READER}")
     return True
+
+
+def _reload(db: Database) -> None:
+    """Let the dictionaries read now; who may not ask for it waits for their lifetime, two minutes at most."""
+    try:
+        for name in _dictionaries():
+            db.execute(f"SYSTEM RELOAD DICTIONARY {DATABASE}.{name}")
+    except DatabaseError as error:
+        if error.code not in _NO_ACCESS:
+            raise
 
 
 def _dictionaries() -> dict[str, str]:

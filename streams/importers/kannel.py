@@ -198,7 +198,7 @@ class KannelImport:
     def _delivery(self, where: str, line: Line, at_ms: int, told: int) -> list[ImportedEvent]:
         receipt = parse_receipt(line.text)
         failed = line.event.startswith("FAILED")
-        code = receipt.stat or (f"KANNEL_DLR_{told}" if told and not failed else "KANNEL_DLR")
+        code = receipt.code or (f"KANNEL_DLR_{told}" if told and not failed else "KANNEL_DLR")
         if code == "KANNEL_DLR":
             self.summary.no("receipt_type", where)
         sender, recipient = number_key(line.sender), number_key(line.recipient)

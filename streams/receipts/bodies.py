@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ _QUOTES = ("'", '"', "b")
 _QUOTED = re.compile(r"b?(['\"])(.*)\1\Z", re.DOTALL)
 _HEX = re.compile(r"\s*(?:0x)?((?:[0-9a-f]{2}[ :-]?){10,})\s*\Z", re.IGNORECASE | re.ASCII)
 _HEX_SIGNS = str.maketrans("", "", " :-")
+_LONGEST_LITERAL = 10_000
 _SHORTEST = 8
 _WIDE = "\u2000"
 
@@ -24,8 +26,7 @@ _WIDE = "\u2000"
 def unescaped(body: str) -> str:
     """Return the receipt of a body that is readable as it is, without what was put around it."""
     if body[:1] in _QUOTES:
-        quoted = _QUOTED.match(body.rstrip())
-        body = quoted[2] if quoted else body
+        body = _unquoted(body.rstrip())
     if "[" in body:
         body = _logged(body)
     if "+" in body and _PLUS.match(body):
@@ -47,9 +48,21 @@ def _logged(body: str) -> str:
         return _COUNTS.sub(r"[sub:\1] [dlvrd:\2]", body[:at])
     inner = body[at + len(_CONTENT) :]
     end = inner.rfind("]")
-    inner = inner[:end] if end >= 0 else inner
-    quoted = _QUOTED.match(inner)
-    return quoted[2] if quoted else inner
+    return _unquoted(inner[:end] if end >= 0 else inner)
+
+
+def _unquoted(text: str) -> str:
+    """Take quotes off; escapes in them, as Python writes octets, are read too."""
+    quoted = _QUOTED.match(text)
+    if quoted is None:
+        return text
+    if "\\" in quoted[2] and len(text) < _LONGEST_LITERAL:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return quoted[2]
+        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return quoted[2]
 
 
 def _end_of_message(body: str, start: int, length: int) -> int:

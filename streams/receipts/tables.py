@@ -29,6 +29,8 @@ def table_row(body: str) -> dict[str, str | None] | None:
     """Return the values by field, None where the form has no such field; None for what is no such line."""
     if len(body) > _LONGEST:
         return None
+    if '","' in body:
+        body = body.replace('"', "")
     match = _VODAFONE.match(body) or _SPECIFIED.match(body)
     if match is None:
         return None

@@ -52,11 +52,11 @@ _USUAL = re.compile(
 )
 """The form of the specification, which most are in; read at once. Gives the same as reading key by key."""
 
-_GLUED = r"submit[ _-]?date|sub|dlvrd|done[ _-]?date|stat|err|text"
+_GLUED = r"submit[ \t_-]{0,2}date|sub|dlvrd|done[ \t_-]{0,2}date|stat|err|text"
 _KEYS = (
     r"(?:receipted[ _-]?)?(?:(?:smpp|smsc|sms)[ _-]?)?(?:(?:message|msg)[ _-]?)?id"
-    r"|sub(?:mit(?:ted)?)?[ _-]?(?:date|time)|submitted|sub"
-    r"|done[ _-]?(?:date|time)|dlvrd|delivered"
+    r"|sub(?:mit(?:ted)?)?[ \t_-]{0,2}(?:date|time)|submitted|sub"
+    r"|done[ \t_-]{0,2}(?:date|time)|dlvrd|delivered"
     r"|(?:(?:message|msg)[ _-]?)?stat(?:us|e)?|err(?:or)?(?:[ _-]?code)?|text"
 )
 _KEY = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?:", re.IGNORECASE)
@@ -64,11 +64,13 @@ _KEY = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?:", re.IGNORECASE)
 _KEY_EQUALS = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?=", re.IGNORECASE)
 _GLUED_KEY = re.compile(rf"({_GLUED}|(?<=[0-9,;|&^/])id|(?<=[A-Z])(?-i:id)):", re.IGNORECASE)
 """A key inside the value before it: ``sub:001dlvrd:001``."""
+_NO_SIGNS = str.maketrans("", "", " \t_-")
 _LONGEST_KEY = 16
 _RUN = re.compile(r"[^\s\0]*")
 _DATE_WITH_BLANK = re.compile(
     r"[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2} [0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?"
-    r"|[0-9]{8} [0-9]{4}(?:[0-9]{2})?",
+    r"|[0-9]{8} [0-9]{4}(?:[0-9]{2})?"
+    r"|[0-9A-Za-z]{1,4}[-/.][0-9A-Za-z]{2,3}[-/.][0-9]{2,4} [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?: ?[AP]M)?",
     re.ASCII,
 )
 _SEPARATORS = ",;|"
@@ -205,7 +207,7 @@ def _trimmed(text: str) -> str:
 
 def _name(key: str) -> tuple[str, bool]:
     """Return the field that a key names, and whether by another name than the specification's."""
-    plain = key.lower().translate({ord(" "): None, ord("_"): None, ord("-"): None})
+    plain = key.lower().translate(_NO_SIGNS)
     if plain.endswith(("date", "time")):
         return ("submit_date" if plain.startswith("sub") else "done_date"), plain not in ("submitdate", "donedate")
     if plain.endswith("id"):

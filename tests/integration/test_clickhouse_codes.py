@@ -36,7 +36,7 @@ def test_sql_finds_a_code_however_it_is_written(db: Database) -> None:
     sql = f"{KEY}, key({{d:String}}, {{s:String}}, {{c:String}}) AS k SELECT {columns}"
     for dialect, side, code in WRITTEN:
         (told,) = db.query(sql, {"d": dialect, "s": side, "c": code}).rows
-        book = CATALOG._books[dialect]
+        book = CATALOG.book(dialect)
         entry = book.find_err(code) if side == "err" else book.find(side, code)
         wanted = ("", "", "") if entry is None else (entry.code, entry.label_fr, entry.colour)
         assert told == wanted, (dialect, side, code)

@@ -206,6 +206,9 @@ VALUES = [
             "2026-11-22T13:59:30Z",
             "2026-11-22 13:59:30",
             "2026/11/22 13:59",
+            "22/11/2026 13:59:30",
+            "22-Nov-2026 13:59",
+            "11/22/2026 1:59 PM",
             "20261122 135930",
             "1795355966000",
             "2026",
@@ -271,6 +274,7 @@ AROUND = [
     case("NUL behind the text", "id:7 stat:DELIVRD text:Hi\0\0", id="7", stat="DELIVRD", text="Hi"),
     case("quotes", '"id:7 stat:DELIVRD text:Hi"', id="7", stat="DELIVRD", text="Hi"),
     case("Python bytes", "b'id:7 stat:DELIVRD text:Hi'", id="7", stat="DELIVRD", text="Hi"),
+    case("Python escapes", r"b'id:7 stat:DELIVRD err:000\x00'", id="7", stat="DELIVRD", err="000"),
     case("plus signs", f"id:7+{_REST.replace(' ', '+')}+text:a+b++", id="7", **_ALL, text="a b"),
     case(
         "percent signs", "id%3A7+stat%3ADELIVRD+err%3A000+text%3A50%25", id="7", stat="DELIVRD", err="000", text="50%"
@@ -289,6 +293,15 @@ TABLES = [
     case(
         "Vodafone",
         "00,2611221401,2611221359,,33600000001,3670000,w2e4",
+        id="w2e4",
+        stat="00",
+        dd="2611221401",
+        sd="2611221359",
+        err="",
+    ),
+    case(
+        "Vodafone, quoted",
+        '"00","2611221401","2611221359","","33600000001","3670000","w2e4"',
         id="w2e4",
         stat="00",
         dd="2611221401",

@@ -112,7 +112,7 @@ def test_command_shows_a_dialect_in_every_format() -> None:
 def test_command_explains_a_code() -> None:
     told = run("mediasflow", "17")
     assert "delivered, final" in told
-    assert "quarantine: do not send" in told
+    assert "quarantine: Do not send" in told
     assert "absent_subscriber" in run("clicksend", "301", "--text", "Abonné absent ; téléphone éteint")
     assert "give it with --text" in run("clicksend", "301")
     assert [r["code"] for r in json.loads(run("mediasflow", "posté", "--format", "json"))] == ["10"]

@@ -223,6 +223,14 @@ def test_adobe_speaks_smpp_where_it_has_no_word_of_its_own() -> None:
     assert CATALOG.answer("adobe", "ESME_RTHROTTLED").kind == "temporary"
 
 
+def test_a_line_of_adobes_delivery_log_is_the_state_in_it() -> None:
+    for stat in ("DELIVRD", "UNDELIV", "EXPIRED"):
+        line = f"SR Aurora {stat} 000|#MESSAGE#"
+        assert CATALOG.report("adobe", line) == CATALOG.report("adobe", stat)
+    assert not CATALOG.report("adobe", "SR Aurora WHATEVER 000|#MESSAGE#").known
+    assert not CATALOG.report("adobe", "SR DELIVRD").known
+
+
 @pytest.mark.parametrize("dialect", ["adobe", "smsmode", "clicksend", "mediasflow", "smpp"])
 def test_0_is_ok_everywhere(dialect: str) -> None:
     assert CATALOG.answer(dialect, "0").kind == "ok"

@@ -124,7 +124,7 @@ def test_an_error_code_tells_why(dialect: str, word: str, err: str, reason: str,
 
 
 def test_numberings_contradict_each_other_so_none_holds_for_all() -> None:
-    numberings = [CATALOG._books[name] for name in ("map", "sinch-smpp", "restcomm", "8x8-smpp", "vonage")]
+    numberings = [CATALOG.book(name) for name in ("map", "sinch-smpp", "restcomm", "8x8-smpp", "vonage")]
     told = {entry.reason for book in numberings for entry in [book.find_err("9")] if entry is not None}
     assert len(told) >= 4, told
     assert CATALOG.report("smpp", "UNDELIV", "008") == CATALOG.report("smpp", "UNDELIV")

@@ -21,7 +21,7 @@ TOLD = ["status", "final", "reason", "reason_class"]
 def run(lines: bytes | str, *options: str, config: Path | None = None) -> list[dict[str, Any]]:
     result = CliRunner().invoke(decode, ["receipt", *options], obj=Context(config, ()), input=lines)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.output.splitlines()]
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_a_line_is_an_object_with_the_values_as_written_and_their_meaning() -> None:
@@ -112,6 +112,22 @@ def test_a_provider_has_its_dialect_and_its_numbering_of_errors(tmp_path: Path) 
     assert (told["status"], told["reason"]) == ("enroute", "absent_subscriber")
     (told,) = run("00,2611221401,2611221359,,33600000001,367,w2e4\n", "--provider", "uk", config=config)
     assert (told["message_id"], told["status"]) == ("w2e4", "delivered")
+
+
+def test_a_dialect_can_be_named_without_a_configuration() -> None:
+    (told,) = run("id:1 stat:UNDELIV err:00C\n", "--dialect", "kannel")
+    assert told["status"] == "failed"
+    (told,) = run("id:1 stat:16\n", "--dialect", "mediasflow")
+    assert told["status"] == "delivered"
+    refused = CliRunner().invoke(decode, ["receipt", "--dialect", "nope"], obj=Context(None, ()), input="")
+    assert refused.exit_code == 2
+    assert "is not one of" in refused.output
+
+
+def test_a_provider_that_the_configuration_does_not_name_is_told_and_read_as_the_default() -> None:
+    result = CliRunner().invoke(decode, ["receipt", "--provider", "nobody"], obj=Context(None, ()), input="stat:2\n")
+    assert json.loads(result.stdout)["status"] == "delivered"
+    assert "does not name 'nobody'" in result.stderr
 
 
 def test_help_shows_an_example_that_works() -> None:
