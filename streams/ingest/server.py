@@ -14,6 +14,7 @@ from streams.codec.schemas import Registry
 from streams.events import DEAD_LETTER, DELIVERY_REPORT, PROVIDER_RECEIPT
 from streams.ingest.app import Endpoint, make_app
 from streams.ingest.producer import AckingProducer
+from streams.ingest.protocol import bounded
 from streams.ingest.receivers import receivers_of
 from streams.ingest.records import RecordMaker
 from streams.kafka.client import KafkaUnavailable
@@ -47,6 +48,7 @@ def serve(
         endpoint = Endpoint(receivers, producer, RecordMaker(registry), settings.catalog, ingest)
         config = uvicorn.Config(
             make_app(endpoint),
+            http=bounded(ingest.body_timeout_ms / 1_000),
             host=ingest.host,
             port=ingest.port,
             backlog=_BACKLOG,

@@ -192,6 +192,14 @@ def test_size_rate_patience_and_what_strangers_send_are_bounded(broker: str, tmp
             endless.sendall(b"POST /receipts/borealis HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
             endless.sendall(b"200\r\n" + b"y" * 512 + b"\r\n" + b"200\r\n" + b"y" * 512 + b"\r\n")
             assert b" 413 " in endless.recv(1_000)
+        with socket.create_connection(("127.0.0.1", ingest.port), timeout=10) as silent:
+            assert silent.recv(1_000) == b""
+        with socket.create_connection(("127.0.0.1", ingest.port), timeout=10) as dripping:
+            dripping.sendall(b"POST /receipts/borealis HTTP/1.1\r\nHost: x\r\nX-A: ")
+            assert dripping.recv(1_000) == b""
+        with socket.create_connection(("127.0.0.1", ingest.port), timeout=10) as boundless:
+            boundless.sendall(b"POST /receipts/borealis HTTP/1.1\r\nHost: x\r\n" + b"X-A: y\r\n" * 10_000)
+            assert b" 400 " in boundless.recv(1_000)
         answers = [ingest.post("/receipts/borealis", report(mark)) for _ in range(40)]
         assert {answer.status for answer in answers} == {200, 429}
         assert next(answer for answer in answers if answer.status == 429).headers["retry-after"]
