@@ -241,14 +241,15 @@ def make_app(endpoint: Endpoint) -> Starlette:
     async def shown(_: Request) -> Response:
         return Response(page, media_type="text/html")
 
-    methods = ["GET", "POST"]
-    return Starlette(
+    places = [f"/{word}/{{provider}}{slash}" for word in ("receipts", "webhooks") for slash in ("", "/")]
+    app = Starlette(
         routes=[
-            Route("/receipts/{provider}", endpoint.receive, methods=methods),
-            Route("/webhooks/{provider}", endpoint.receive, methods=methods),
+            *(Route(place, endpoint.receive, methods=["GET", "POST"]) for place in places),
             Route("/health", endpoint.health),
             Route("/metrics", endpoint.measured),
             Route("/openapi.json", described),
             Route("/docs", shown),
         ]
     )
+    app.router.redirect_slashes = False  # vendors do not follow
+    return app

@@ -15,7 +15,7 @@ MESSAGE_ID = ("none", "reference", "id")
 """Where our message id comes back: nowhere; as the reference we gave; as the vendor's id, which we chose."""
 
 _TEXTS = ("vendor", "auth", "secret", "secret_env", "username", "header", "parameter", "algorithm", "encoding")
-_KEYS = (*_TEXTS, "message_id", "account", "requests_per_second")
+SETTINGS = (*_TEXTS, "message_id", "account", "requests_per_second")
 _ALGORITHMS = ("sha1", "sha256", "sha512", "md5", "md5hash")
 _ENCODINGS = ("hex", "base64")
 
@@ -48,8 +48,8 @@ def _receiver(
     section = f"receipts.{name}"
     values = {key: value for given, raw in values.items() for key, value in [_from_file(section, given, raw)]}
     for key, value in values.items():
-        if key not in _KEYS:
-            raise SettingsError(f"unknown setting in [{section}]: {key}: there are {', '.join(_KEYS)}")
+        if key not in SETTINGS:
+            raise SettingsError(f"unknown setting in [{section}]: {key}: there are {', '.join(SETTINGS)}")
         if key in _TEXTS and not isinstance(value, str):
             raise SettingsError(f"{section}.{key} must be a text in quotes")
     vendor = _vendor(section, str(values.get("vendor", name)), names)

@@ -57,6 +57,7 @@ def serve(
             timeout_graceful_shutdown=max(1, (ingest.ack_timeout_ms + ingest.body_timeout_ms) // 1_000 + 1),
             access_log=False,
             log_config=None,
+            log_level="error",  # else every broken request of a stranger is a line
             server_header=False,
             proxy_headers=bool(ingest.trusted_proxies),
             forwarded_allow_ips=ingest.trusted_proxies or None,

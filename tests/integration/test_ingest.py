@@ -82,7 +82,7 @@ def test_a_report_with_our_id_goes_to_the_delivery_reports_and_one_without_to_th
 def test_a_call_with_a_query_string_is_a_report_and_the_vendor_hears_what_it_wants(
     ingest: Ingest, broker: str, mark: str
 ) -> None:
-    answer = ingest.call("GET", f"/webhooks/dart?messageid={mark}&status=10")
+    answer = ingest.call("GET", f"/webhooks/dart/?messageid={mark}&status=10")
     assert (answer.status, answer.body) == (200, b"000")
     assert [key for key, _ in written(broker, PROVIDER_RECEIPT, mark)] == [f"dart:{mark}"]
 
@@ -300,6 +300,31 @@ def test_an_orderly_end_finishes_what_has_come(broker: str, tmp_path: Path, mark
         assert "Traceback" not in endpoint.text()
     assert set(answers) == {200}
     assert len(written(broker, DELIVERY_REPORT, mark)) >= len(answers)
+
+
+def test_what_was_put_aside_is_read_again_once_it_is_understood(broker: str, tmp_path: Path, mark: str) -> None:
+    described = """
+[vendors.acme]
+title = "Acme"
+dialect = "words"
+report = [{{ id = "{name}", code = "state" }}]
+[providers.acme]
+dialect = "words"
+[receipts.acme]
+auth = "none"
+"""
+    with ingesting(broker, tmp_path, described.format(name="id")) as ingest:
+        for number in range(3):
+            assert ingest.post("/receipts/acme", f"ref={mark}-{number}&state=delivered").status == 422
+    letters = [letter for _, letter in written(broker, DEAD_LETTER, mark)]
+    (tmp_path / "mended.toml").write_text(described.format(name="ref"))
+    for _ in range(2):
+        done = run(tmp_path, "-c", "mended.toml", "-X", f"bootstrap.servers={broker}", "ingest", "--again")
+        assert done.returncode == 0, done.stderr
+        assert "3 reports written" in done.stdout
+    found = written(broker, PROVIDER_RECEIPT, mark)
+    assert sorted(key for key, _ in found) == sorted(2 * [f"acme:{mark}-{number}" for number in range(3)])
+    assert {row["received_at_ms"] for _, row in found} == {letter["timestamp_ms"] for letter in letters}
 
 
 # ---- pages and configuration -------------------------------------------------------------------------------------

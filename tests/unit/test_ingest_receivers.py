@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from streams.ingest.receivers import Receiver, receivers_of
-from streams.receipts.webhooks import VendorError
+from streams.catalog import default_catalog
+from streams.ingest.receivers import SETTINGS, Receiver, receivers_of
+from streams.ingest.signatures import SCHEMES
+from streams.receipts.webhooks import VendorError, all_vendors, decode
 from streams.settings import SettingsError, settings_from
 
 TWILIO = '[providers.twilio]\ndialect = "twilio"\n[receipts.twilio]\n'
@@ -63,3 +66,35 @@ def test_a_provider_with_codes_of_its_own_is_read_by_them(tmp_path: Path) -> Non
 def test_a_configuration_that_is_wrong_says_what_to_mend(config: str, why: str) -> None:
     with pytest.raises((SettingsError, VendorError), match=why):
         receivers(config)
+
+
+def test_the_examples_in_the_docs_are_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
+    providers, vendor = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "s").write_text("a secret")
+    found = receivers(
+        providers.replace("/run/secrets/twilio_auth_token", str(tmp_path / "s")), INFOBIP_WEBHOOK_PASSWORD="another"
+    )
+    assert {name: receiver.vendor.name for name, receiver in found.items()} == {
+        "twilio-fr": "twilio",
+        "infobip": "infobip",
+    }
+    sections = tomllib.loads(vendor.replace('dialect = "acme"', 'dialect = "words"'))
+    acme = all_vendors(sections["vendors"], default_catalog())["acme"]
+    body = '{"items": [{"ref": "1", "state": {"word": "delivered", "error": 0}, "at": "2026-03-02T12:00:00"}]}'
+    (event,) = decode(acme, body, default_catalog()).events
+    assert (event.status, event.done_at_ms) == ("delivered", 1_772_445_600_000)
+
+
+def test_every_setting_of_a_receiver_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
+    section = page.split("## Who may report")[1].split("\n## ")[0]
+    rows = "".join(re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows)) - {"secret_file"} == set(SETTINGS)
+
+
+def test_every_scheme_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
+    section = page.split("## Signatures")[1].split("\n## ")[0]
+    rows = "".join(re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE))
+    assert set(re.findall(r"`([\w-]+)`", rows)) - {"auth"} == set(SCHEMES)
