@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -58,7 +59,8 @@ def _unquoted(text: str) -> str:
         return text
     if "\\" in quoted[2] and len(text) < _LONGEST_LITERAL:
         try:
-            value = ast.literal_eval(text)
+            with warnings.catch_warnings(action="ignore"):  # an escape Python does not know is no news
+                value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return quoted[2]
         return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -28,6 +28,7 @@ def decode_line(line: str, meaning: Meaning) -> dict[str, Any]:
     The object: ``{"text": "...", "receipted_message_id": "1a2b", "message_state": 2, "network_error_code": "03001b"}``,
     each key optional. What begins like JSON and is none is the text itself.
     """
+    line = line.removeprefix("\ufeff")
     if line[:1] not in ('"', "{"):
         return decode_receipt(line, meaning)
     try:

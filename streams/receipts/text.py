@@ -59,11 +59,15 @@ _KEYS = (
     r"|done[ \t_-]{0,2}(?:date|time)|dlvrd|delivered"
     r"|(?:(?:message|msg)[ _-]?)?stat(?:us|e)?|err(?:or)?(?:[ _-]?code)?|text"
 )
-_KEY = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?:", re.IGNORECASE)
-"""A key begins where no word goes on: not in ``myid:``, ``x-id:`` or ``user_id:``; after digits it does."""
-_KEY_EQUALS = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?=", re.IGNORECASE)
+_KEY = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?(?::|(?<=text)=)", re.IGNORECASE)
+"""A key begins where no word goes on: not in ``myid:``, ``x-id:`` or ``user_id:``; after digits it does.
+
+The message's own text is known by either sign: what stands there must not be read as keys.
+"""
+_KEY_EQUALS = re.compile(rf"(?<![^\W\d]-)(?<![^\W\d])({_KEYS})[ \t]?(?:=|(?<=text):)", re.IGNORECASE)
 _GLUED_KEY = re.compile(rf"({_GLUED}|(?<=[0-9,;|&^/])id|(?<=[A-Z])(?-i:id)):", re.IGNORECASE)
 """A key inside the value before it: ``sub:001dlvrd:001``."""
+_GLUED_KEY_EQUALS = re.compile(rf"(?<=[,;|&])({_KEYS})=", re.IGNORECASE)
 _NO_SIGNS = str.maketrans("", "", " \t_-")
 _LONGEST_KEY = 16
 _RUN = re.compile(r"[^\s\0]*")
@@ -98,6 +102,10 @@ def parse_receipt(body: str) -> ReceiptText:
 
 
 def _read(body: str) -> ReceiptText:
+    if "=" in body and _begins_with_equals(body):
+        fields = _Fields(body, _KEY_EQUALS)
+        if fields.found.keys() & {"stat", "text"}:
+            return fields.receipt()
     fields = _Fields(body, _KEY)
     if not fields.found:
         row = table_row(body)
@@ -110,6 +118,12 @@ def _read(body: str) -> ReceiptText:
     return EMPTY if word is None else EMPTY._replace(word=word[1])
 
 
+def _begins_with_equals(body: str) -> bool:
+    """Whether the first key is one with ``=``: then one with ``:`` behind it may be in the message's own text."""
+    equals = _KEY_EQUALS.search(body)
+    return equals is not None and _KEY.search(body, 0, equals.end()) is None
+
+
 class _Fields:
     """What a body says, key by key. One pass: no part of the body is looked at more often than a few times."""
 
@@ -119,6 +133,7 @@ class _Fields:
         self._word: str | None = None
         self._body = body
         self._key = key
+        self._glued = _GLUED_KEY if key is _KEY else _GLUED_KEY_EQUALS
         self._run_end = 0
         self._brackets = True
         for name, alias, value in self._pairs():
@@ -188,7 +203,7 @@ class _Fields:
             run = _RUN.match(body, start)
             self._run_end = run.end() if run else start
         end = self._run_end
-        glued = _GLUED_KEY.search(body, start, min(end + _LONGEST_KEY, len(body)))
+        glued = self._glued.search(body, start, min(end + _LONGEST_KEY, len(body)))
         if glued is not None and glued.start() < end:
             return body[start : glued.start()].rstrip(_SEPARATORS + "&^/"), glued.start(), glued
         return body[start:end].rstrip(_SEPARATORS), end, None

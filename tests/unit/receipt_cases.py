@@ -365,6 +365,18 @@ LOGS = [
     case("a list", "[33600000001: id:7 stat:DELIVRD err:000]", id="7", stat="DELIVRD", err="000]"),
 ]  # fmt: skip
 
+EQUALS = [
+    case("equals", "id=7 sub=001 stat=UNDELIV err=27 text=Hi", id="7", sub="001", stat="UNDELIV", err="27", text="Hi"),
+    case("a query", "id=7&sub=001&stat=DELIVRD&err=000", id="7", sub="001", stat="DELIVRD", err="000"),
+    case("semicolons", "id=7;done_date=1;stat=DELIVRD;text=a;b", id="7", dd="1", stat="DELIVRD", text="a;b"),
+    case("commas", "id=7,stat=DELIVRD,err=000", id="7", stat="DELIVRD", err="000"),
+    case("a sign in an id", "id=a=b&stat=DELIVRD", id="a=b", stat="DELIVRD"),
+    case("a key in the text", "stat=DELIVRD err=0 text=Hi id: 8", stat="DELIVRD", err="0", text="Hi id: 8"),
+    case("both signs", "stat:DELIVRD text=Hi id:8", stat="DELIVRD", text="Hi id:8"),
+    case("both signs, the other way", "stat=DELIVRD text:Hi id=8", stat="DELIVRD", text="Hi id=8"),
+    case("something before", "queue id=3 id:7 sub:001 stat:DELIVRD", id="7", sub="001", stat="DELIVRD"),
+]
+
 NOTHING = [
     "",
     " ",
@@ -379,4 +391,4 @@ NOTHING = [
     "é" * 9,
 ]
 
-CASES = [*ORDER, *MISSING, *GLUED, *NAMES, *VALUES, *TEXTS, *AROUND, *TABLES, *LOGS]
+CASES = [*ORDER, *MISSING, *GLUED, *NAMES, *VALUES, *TEXTS, *AROUND, *TABLES, *LOGS, *EQUALS]

@@ -58,6 +58,11 @@ def test_lines_that_begin_with_a_quote_are_json_strings() -> None:
     assert lone["message_id"] == "3"
 
 
+def test_a_byte_order_mark_before_the_first_line_is_no_part_of_it() -> None:
+    (told,) = run(b'\xef\xbb\xbf"id:1 stat:DELIVRD\\u0000"\n')
+    assert (told["message_id"], told["stat"]) == ("1", "DELIVRD")
+
+
 def test_an_object_has_tlvs_beside_the_text() -> None:
     line = {"text": "id:9 stat:DELIVRD err:000", "receipted_message_id": "1a", "message_state": 5}
     line["network_error_code"] = "03001b"

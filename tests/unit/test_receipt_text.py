@@ -184,6 +184,9 @@ ADVERSE = [
     *(
         "submit date:2026-11-22 13:59:26 ",
         "id=",
+        "id=1,",
+        "id=1 id:",
+        "stat=,",
         "text: stat: ",
         "id:7 x ",
         "'",
