@@ -63,6 +63,7 @@ class Endpoint:
         self._buckets = {name: Bucket(receiver.requests_per_second) for name, receiver in self.receivers.items()}
         self._refused = Bucket(self.settings.refused_per_second)
         self._under_way = 0
+        self._away = False
 
     # ---- one request ---------------------------------------------------------------------------------------------
 
@@ -84,8 +85,6 @@ class Endpoint:
         return self._response(answer, receiver)
 
     async def _answer(self, request: Request, name: str, receiver: Receiver | None) -> Answer:
-        if receiver is not None and not self._buckets[receiver.name].take(time.monotonic()):
-            return Answer(429, "throttled", f"more than {receiver.requests_per_second:g} requests a second")
         try:
             body = await self._body(request)
         except ClientDisconnect:
@@ -101,7 +100,9 @@ class Endpoint:
         except TooLargeError:
             return Answer(413, "too_large", "larger than the topic takes")
         except NotTakenError as error:
-            log.warning("%s: answered 503: %s", name[:_SPARE_NAME], error)
+            if not self._away:  # a line when it begins, not one a request
+                log.warning("Kafka does not take reports, vendors are answered 503: %s", error)
+            self._away = True
             return Answer(503, "kafka_away", "not stored: send it again")
 
     async def _body(self, request: Request) -> bytes | Answer:
@@ -135,16 +136,16 @@ class Endpoint:
         if not is_signed(receiver.auth, call, receiver.secret, now):
             kept = await self._put_aside(receiver.name, body or query.encode(), "bad_signature", _unsigned(receiver))
             return Answer(401, "bad_signature", "signature or secret missing or wrong", {"kept": kept})
+        if not self._buckets[receiver.name].take(time.monotonic()):
+            return Answer(429, "throttled", f"more than {receiver.requests_per_second:g} requests a second")
         try:
             kind = call.headers.get("content-type", "")
             decoded = decode(receiver.vendor, body, self.catalog, kind, query, receiver.dialect)
         except WebhookError as error:
             sent = body or query.encode()
-            if sent:
-                letter = self.maker.dead_letter(receiver.name, sent, error.reason, error.detail, now)
-                await self.producer.send([letter])
-                self.metrics.dead_letters.labels(receiver.name, error.reason).inc()
-            return Answer(422, error.reason, error.detail, {"kept": bool(sent)})
+            bounded = receiver.auth == "none"  # then it may be a stranger's
+            kept = bool(sent) and await self._put_aside(receiver.name, sent, error.reason, error.detail, bounded)
+            return Answer(422, error.reason, error.detail, {"kept": kept})
         return await self._store(receiver, decoded, body or query.encode(), now)
 
     async def _store(self, receiver: Receiver, decoded: Decoded, body: bytes, now: int) -> Answer:
@@ -163,6 +164,9 @@ class Endpoint:
             detail = "; ".join(dict.fromkeys(detail for _, detail in aside))
             records.append(self.maker.dead_letter(receiver.name, body, aside[0][0], detail, now))
         await self.producer.send(records)
+        if self._away:
+            log.info("Kafka takes reports again")
+            self._away = False
         for status in statuses:
             self.metrics.events.labels(receiver.name, status).inc()
         for reason in {reason for reason, _ in aside}:
@@ -172,9 +176,9 @@ class Endpoint:
         told = {"events": len(statuses), "others": sorted(others)}
         return Answer(200, result, "", told)
 
-    async def _put_aside(self, provider: str, body: bytes, reason: str, detail: str) -> bool:
-        """Keep a body that nobody vouches for, but not more of them than the bound; False where it is not kept."""
-        if not self._refused.take(time.monotonic()):
+    async def _put_aside(self, provider: str, body: bytes, reason: str, detail: str, bounded: bool = True) -> bool:
+        """Keep a body; of those that nobody vouches for, no more than the bound. False where it is not kept."""
+        if bounded and not self._refused.take(time.monotonic()):
             self.metrics.not_kept.inc()
             return False
         await self.producer.send([self.maker.dead_letter(provider, body, reason, detail, now_ms())])
@@ -192,6 +196,8 @@ class Endpoint:
 
     def _response(self, answer: Answer, receiver: Receiver | None) -> Response:
         headers = {"Retry-After": _RETRY_S} if answer.status in (429, 503) else {}
+        if answer.status in (408, 413):
+            headers["Connection"] = "close"  # the rest of the body is not wanted
         if answer.status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="receipts"'
         wanted = receiver.vendor.answer if receiver is not None and answer.status == 200 else None

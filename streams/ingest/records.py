@@ -50,7 +50,7 @@ class RecordMaker:
             raise Refused("summary_report", f"a summary of {event.messages} messages, it names none of them")
         code = event.meaning or event.code or ""
         text = event.text or (event.code or "" if event.code != code else "")
-        fields = {
+        fields: dict[str, Any] = {
             "attempt": None,
             "part": event.part,
             "received_at_ms": received_at_ms,
@@ -67,7 +67,7 @@ class RecordMaker:
             return Record(PROVIDER_RECEIPT, key.encode(), self._encode[PROVIDER_RECEIPT](fields))
         if receiver.message_id == "id":
             fields["provider_message_id"] = ""
-        report = DeliveryReport(account=receiver.account, message_id=message_id, **fields)  # type: ignore[arg-type]
+        report = DeliveryReport(account=receiver.account, message_id=message_id, **fields)
         found = wrong(report)
         if found is not None:
             raise Refused(*found)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from streams.clock import now_ms
 from streams.events import DELIVERY_REPORT
 from streams.kafka import topic_admin
-from tests.ingesting import Ingest, ingesting, records
+from tests.ingesting import CONFIG, Ingest, ingesting, records
 from tests.kafka.conftest import KafkaNode, Names
+from tests.kafka.helpers import Sender, revisions_of, workers
+from tests.kafka.helpers_local import submit
 
 pytestmark = pytest.mark.kafka
 
@@ -94,3 +98,25 @@ def test_a_missing_topic_is_told_before_anything_is_served(kafka: str, names: Na
         ingesting(kafka, tmp_path, prefix=names.prefix),
     ):
         pass
+
+
+def test_a_webhook_makes_a_message_delivered(kafka: str, make_topics: Callable[..., str], tmp_path: Path) -> None:
+    prefix = make_topics(2)
+    body = {"results": [{"messageId": "ib-1", "status": {"name": "DELIVERED_TO_HANDSET"}, "callbackData": "m1"}]}
+    with (
+        workers(kafka, prefix, tmp_path, CONFIG) as started,
+        revisions_of(kafka, prefix) as revisions,
+        ingesting(kafka, tmp_path, prefix=prefix) as endpoint,
+    ):
+        worker = started.start("one")
+        worker.wait_for("partitions")
+        Sender(kafka, prefix).send([submit("m1", now_ms())._replace(account="acme", provider="borealis")])
+        assert endpoint.post("/receipts/borealis", json.dumps(body)).status == 200
+        revisions.wait(lambda: revisions.count >= 2, 30, worker.text)
+        last = revisions.by_message["m1"][-1]
+        assert (last.status, last.report_code, last.provider_message_id) == (
+            "delivered",
+            "DELIVERED_TO_HANDSET",
+            "ib-1",
+        )
+        assert worker.stop() == 0
