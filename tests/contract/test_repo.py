@@ -96,7 +96,7 @@ def test_a_wheel_has_the_schemas_the_codes_and_the_migrations_and_nothing_else(t
     packed = set(zipfile.ZipFile(wheel).namelist())
     for source, target in (("schemas", "streams/_schemas"), ("streams", "streams")):
         for path in (ROOT / source).rglob("*"):
-            if path.suffix in {".avsc", ".yaml", ".csv", ".sql", ".py"} and "examples" not in path.parts:
+            if path.suffix in {".avsc", ".yaml", ".csv", ".sql", ".toml", ".py"} and "examples" not in path.parts:
                 assert f"{target}/{path.relative_to(ROOT / source)}" in packed
     assert {name.split("/")[0] for name in packed} == {"streams", f"sms_streams-{__version__}.dist-info"}
 
