@@ -109,6 +109,21 @@ class ClickHouseSettings:
 
 
 @dataclass(frozen=True)
+class IngestSettings:
+    """How the HTTP endpoint runs. ``public_url`` is the address that vendors call, where a proxy stands before it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8480
+    public_url: str = ""
+    trusted_proxies: str = ""
+    max_body_bytes: int = 900_000
+    body_timeout_ms: int = 10_000
+    ack_timeout_ms: int = 5_000
+    max_requests: int = 1_000
+    refused_per_second: float = 10.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be configured."""
 
@@ -120,6 +135,9 @@ class Settings:
     load: LoadSettings = field(default_factory=LoadSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    receipts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    vendors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     default_policy: Policy = field(default_factory=Policy)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     keeping: Keeping = field(default_factory=Keeping)
@@ -149,9 +167,11 @@ _DETECTORS = frozenset(name.removesuffix("_ms") for name in DetectConfig._fields
 _KEEPING_KEYS = {"keep_settled": "settled_ms", "keep_derived": "derived_ms", "keep_unmatched": "unmatched_ms"}
 _ID_KEYS = ("id_rules", "id_window", "reports_by")
 _SECTIONS = (
-    *("kafka", "schema_registry", "topics", "correlate", "resolve", "load", "detect", "clickhouse"),
-    *("defaults", "providers", "catalog"),
+    *("kafka", "schema_registry", "topics", "correlate", "resolve", "load", "detect", "ingest", "clickhouse"),
+    *("defaults", "providers", "catalog", "receipts", "vendors"),
 )
+_TABLES = ("providers", "receipts", "vendors")
+"""Sections of sections, one for each name; they have no variables in the environment."""
 
 
 def load_settings(
@@ -191,6 +211,9 @@ def settings_from(sections: Mapping[str, Any]) -> Settings:
         load=_section(LoadSettings(), sections.get("load", {}), "load"),
         detect=_detect(sections.get("detect", {})),
         clickhouse=_section(ClickHouseSettings(), sections.get("clickhouse", {}), "clickhouse"),
+        ingest=_section(IngestSettings(), sections.get("ingest", {}), "ingest"),
+        receipts=_tables(sections, "receipts"),
+        vendors=_tables(sections, "vendors"),
         default_policy=default,
         policies={name: _policy(default, values, f"providers.{name}", catalog) for name, values in providers.items()},
         keeping=replace_keeping(keeping),
@@ -229,6 +252,15 @@ def _detect(values: Mapping[str, Any]) -> DetectSettings:
     return replace(section, engine=engine)
 
 
+def _tables(sections: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
+    """Return a section of sections as it is written; whoever uses it checks what is in it."""
+    found = dict(sections.get(section, {}))
+    for name, values in found.items():
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"[{section}.{name}] must be a section")
+    return found
+
+
 def replace_keeping(values: Mapping[str, int]) -> Keeping:
     """Return the keeping times with some of them set."""
     return Keeping()._replace(**values)
@@ -254,7 +286,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
             continue
         name = variable.removeprefix(_ENVIRONMENT).lower()
         for section in _SECTIONS:
-            if section != "providers" and name.startswith(section + "_"):
+            if section not in _TABLES and name.startswith(section + "_"):
                 key = name.removeprefix(section + "_")
                 if section in ("kafka", "schema_registry"):
                     is_file = key.endswith("_file")

@@ -52,11 +52,14 @@ def _explained(error: Exception) -> tuple[int, str] | None:
     from streams.clickhouse.backend import DatabaseError
     from streams.kafka.client import KafkaUnavailable, OptionRefused, describe_error
     from streams.kafka.embedded import EmbeddedBrokerError
+    from streams.receipts.webhooks import VendorError
     from streams.runtime.changelog import ChangelogError
     from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError
 
     if isinstance(error, (SettingsError, OptionRefused, InstanceInUseError, FolderInUseError, InterruptedReplayError)):
         return EXIT_USAGE, str(error)
+    if isinstance(error, VendorError):
+        return EXIT_USAGE, f"configuration: {error}"
     if isinstance(error, FencedError):
         return EXIT_FENCED, str(error)
     if isinstance(error, TooManyDeadLettersError):
@@ -88,9 +91,9 @@ def cli(ctx: click.Context, config: Path | None, kafka: tuple[str, ...], verbose
 
 def main() -> None:
     """Run the command line."""
-    from streams.cli import catalog, data, decode, detect, imports, kafka, live, orphans, segments, workers
+    from streams.cli import catalog, data, decode, detect, imports, ingest, kafka, live, orphans, segments, workers
 
-    for module in (workers, kafka, data, orphans, catalog, segments, imports, decode, live, detect):
+    for module in (workers, ingest, kafka, data, orphans, catalog, segments, imports, decode, live, detect):
         for command in module.COMMANDS:
             cli.add_command(command)
     cli(prog_name="sms-streams")

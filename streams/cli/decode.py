@@ -10,6 +10,7 @@ from functools import partial
 import click
 
 from streams.cli.context import Context
+from streams.cli.decode_webhook import webhook
 from streams.receipts.decode import Meaning, decode_line
 from streams.settings import Settings
 
@@ -59,5 +60,7 @@ def _lines(lines: Iterable[bytes]) -> Iterator[str]:
         except UnicodeDecodeError:
             yield line.decode("latin-1")
 
+
+decode.add_command(webhook)
 
 COMMANDS = (decode,)

@@ -23,6 +23,7 @@ from streams.settings import (
     ClickHouseSettings,
     CorrelateSettings,
     DetectSettings,
+    IngestSettings,
     LoadSettings,
     ResolveSettings,
     Settings,
@@ -104,7 +105,7 @@ def test_a_wheel_has_the_schemas_the_codes_and_the_migrations_and_nothing_else(t
     packed = set(zipfile.ZipFile(wheel).namelist())
     for source, target in (("schemas", "streams/_schemas"), ("streams", "streams")):
         for path in (ROOT / source).rglob("*"):
-            if path.suffix in {".avsc", ".yaml", ".csv", ".sql", ".py"} and "examples" not in path.parts:
+            if path.suffix in {".avsc", ".yaml", ".csv", ".sql", ".toml", ".py"} and "examples" not in path.parts:
                 assert f"{target}/{path.relative_to(ROOT / source)}" in packed
     assert {name.split("/")[0] for name in packed} == {"streams", f"sms_streams-{__version__}.dist-info"}
 
@@ -185,6 +186,7 @@ def documented(section: str) -> set[str]:
         ("`[resolve]`", {f.name for f in fields(ResolveSettings)}),
         ("`[load]`", {f.name for f in fields(LoadSettings)}),
         ("`[detect]`", {f.name for f in fields(DetectSettings) if f.name != "engine"} | {*DetectConfig._fields}),
+        ("`[ingest]`", {f.name for f in fields(IngestSettings)}),
         ("`[clickhouse]`", {f.name for f in fields(ClickHouseSettings)}),
         (
             "`[defaults]` and `[providers.NAME]`",
@@ -215,6 +217,7 @@ SECTIONS = {
     "resolve": "`[resolve]`",
     "load": "`[load]`",
     "detect": "`[detect]`",
+    "ingest": "`[ingest]`",
     "clickhouse": "`[clickhouse]`",
     "defaults": "`[defaults]` and `[providers.NAME]`",
 }
@@ -236,7 +239,7 @@ def test_the_example_has_every_setting_and_is_one() -> None:
     assert settings.default_policy == settings_from({}).default_policy
     assert settings.policies["aurora"].receipt_parts == "last"
     assert settings.kafka["consumer.fetch.min.bytes"] == "10000"
-    for section in ("correlate", "resolve", "load", "detect", "defaults"):
+    for section in ("correlate", "resolve", "load", "detect", "ingest", "defaults"):
         assert set(sections[section]) == documented(SECTIONS[section])
 
 
