@@ -220,10 +220,10 @@ def test_time_is_linear_in_the_size_of_a_body() -> None:
         for vendor, body in (small, large):
             best = 1e9
             for _ in range(3):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 with contextlib.suppress(WebhookError):
                     read(vendor, body)
-                best = min(best, time.perf_counter() - begin)
+                best = min(best, time.process_time() - begin)
             times.append(best)
         assert times[1] < 40 * times[0] + 0.02, (small[0], small[1][:60], times)
 
