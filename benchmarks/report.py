@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-OURS, CONSUME, FAUST = "correlate", "consume", "faust"
+OURS, COUNTING, CONSUME, FAUST = "correlate", "counting", "consume", "faust"
 _TITLES = {
     OURS: "correlate worker",
+    COUNTING: "the same, counting route health",
     CONSUME: "(a) consume and decode alone",
     FAUST: "(b) plain Faust join",
 }
@@ -43,7 +44,7 @@ class Report:
         """Return min and median over the rounds of ours to the others."""
         return {
             who: {what: _spread(self.times(what, who)) for what in (SPEED, CPU)}
-            for who in (CONSUME, FAUST)
+            for who in (COUNTING, CONSUME, FAUST)
             if self.times(SPEED, who)
         }
 

@@ -30,7 +30,6 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("align", Inputs, "take"),
     ("join", Partition, "work"),
     ("health", HealthLog, "take"),
-    ("health", HealthLog, "records"),
     ("health", Output, "told"),
     ("encode", Output, "delta"),
     ("encode", Output, "dead_letters"),
@@ -38,7 +37,7 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("commit", Transactions, "commit"),
 ]
 """Stage, owner and name of what is timed."""
-WRITES = ("delta", "health", "dead_letters", "changelog")
+WRITES = ("delta", "told", "dead_letters", "changelog")
 """The methods of `Output` that produce."""
 
 
@@ -95,7 +94,11 @@ class Collector:
     def __init__(self, producer: Any) -> None:
         """Start empty, in place of `producer`."""
         self.records: list[tuple[Any, ...]] = []
-        self.list_topics = producer.list_topics
+        self._producer = producer
+
+    def __getattr__(self, name: str) -> Any:
+        """Hand everything else to the producer."""
+        return getattr(self._producer, name)
 
     def produce(self, *record: Any) -> None:
         """Keep a record."""

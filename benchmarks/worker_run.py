@@ -1,7 +1,7 @@
 """One correlate worker in a process of its own: reads everything under a prefix, prints what that took as JSON.
 
 `benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`,
-with `stages` at the end for the breakdown, or `profile=FILE` for a profile of the measured part (`pstats`).
+with `health` at the end to count route health too, with `stages` for the breakdown, or `profile=FILE` for a profile of the measured part (`pstats`).
 """
 
 from __future__ import annotations
@@ -87,7 +87,13 @@ def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     bootstrap, prefix, state_dir, records, last, core, *more = arguments
     bind([int(core)] if core else [])
-    settings = settings_from({"kafka": {"bootstrap.servers": bootstrap}, "topics": {"prefix": prefix}})
+    settings = settings_from(
+        {
+            "kafka": {"bootstrap.servers": bootstrap},
+            "topics": {"prefix": prefix},
+            "correlate": {"route_health": "health" in more},
+        }
+    )
     worker = CorrelateWorker(settings, Path(state_dir), "bench")
     try:
         result = Run(worker, int(records), Window(int(last)), more).run()

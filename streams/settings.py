@@ -50,6 +50,7 @@ class CorrelateSettings:
     batch_events: int = 20_000
     hot_messages: int = 300_000
     dead_letter_share: float = 0.2
+    route_health: bool = True
 
 
 @dataclass(frozen=True)
@@ -388,10 +389,18 @@ def _section(base: Any, values: Mapping[str, Any], section: str) -> Any:
 def _typed(name: str, value: Any, kind: str, is_duration: bool) -> Any:
     if is_duration:
         return duration_ms(value, name)
+    if kind == "bool":
+        return _truth(name, value)
     try:
         return {"int": int, "float": float, "str": str}[kind](value)
     except ValueError as error:
         raise SettingsError(f"{name} = {value!r} is not a number") from error
+
+
+def _truth(name: str, value: Any) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise SettingsError(f"{name} = {value!r} must be true or false")
+    return str(value).lower() == "true"
 
 
 def _check_names(what: str, given: Any, known: Any) -> None:

@@ -12,7 +12,7 @@ from streams.correlator.timeouts import Rules
 from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX, ROUTE_HEALTH
 from streams.runtime.healthlog import HealthLog
 from streams.runtime.output import CHANGELOG, Output
-from streams.runtime.processor import Kind, Processor, Source, Work
+from streams.runtime.processor import Kind, NothingBeside, Processor, Source, Work
 from streams.runtime.reading import INPUT_TOPICS
 from streams.runtime.stats import Stats
 from streams.settings import Settings
@@ -39,18 +39,24 @@ class CorrelateCore:
 def correlate_processor(settings: Settings, rules: Rules | None = None) -> Processor:
     """Return what a correlate worker runs; by other `rules` than those of the settings where some are given."""
     join_rules, resolve_rules = rules or settings.rules(), settings.resolve_rules()
+    counts = settings.correlate.route_health
     return Processor(
         name="correlate",
         own=settings.correlate,
         sources=[Source(topic, topic) for topic in INPUT_TOPICS],
         changelog=CHANGELOG,
         joined=[MESSAGE_STATUS],
-        others=[DEAD_LETTER, ORPHAN_REPORT, ROUTE_HEALTH, *([RECEIPT_INDEX] if resolve_rules.indexes_any else [])],
+        others=[
+            DEAD_LETTER,
+            ORPHAN_REPORT,
+            *([ROUTE_HEALTH] if counts else []),
+            *([RECEIPT_INDEX] if resolve_rules.indexes_any else []),
+        ],
         kind=MESSAGES,
         core=lambda store, time, _number, _count: CorrelateCore(join_rules, store, time),
         output=lambda registry, prefix: Output(registry, prefix, resolve_rules),
         count=_count,
-        beside=lambda number: HealthLog(Health(number, join_rules)),
+        beside=lambda number: HealthLog(Health(number, join_rules)) if counts else NothingBeside(),
     )
 
 
