@@ -1,7 +1,8 @@
 """One correlate worker in a process of its own: reads everything under a prefix, prints what that took as JSON.
 
-`benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`,
-with `health` at the end to count route health too, with `stages` for the breakdown, or `profile=FILE` for a profile of the measured part (`pstats`).
+`benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`, and after
+that any of `health` to count route health too, `stages` for the breakdown, `profile=FILE` for a profile of the measured
+part (`pstats`).
 """
 
 from __future__ import annotations
