@@ -94,14 +94,16 @@ class Correlator:
         delta.noted.events, delta.noted.sources, delta.noted.times_ms = events, sources, times
         times, bases = self.time.see(sources, times)
         store, shortcuts = self.store, self._shortcuts
-        use_shortcuts = self._use_shortcuts
+        use_shortcuts, elsewhere = self._use_shortcuts, store.elsewhere
         in_memory, get, keeping = store.messages, store.get, self.rules.keeping
         submit, answer, report = shortcuts.submit, shortcuts.answer, shortcuts.report
         revisions, said_ms, changed = delta.revisions, delta.said_ms, delta.changed
         event: Any
         for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
-            message = in_memory.get(key) or get(key)
+            message = in_memory.get(key)
+            if message is None and elsewhere:
+                message = get(key)
             if message is not None and message.due_ms <= now:
                 # What passed before this event comes first; an event dated exactly at a deadline precedes it.
                 message = self._pass_time(message, before if now == before else now - 1, delta)

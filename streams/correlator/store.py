@@ -27,6 +27,10 @@ class StateStore(Protocol[T]):
     horizon_ms: int
     """Up to when items must be noted in the calendar; what is due later is found again without."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether any are not in memory, so that `get` is worth asking for one that is not."""
+
     def get(self, key: str) -> T | None:
         """Return the item, wherever it is, or None."""
 
@@ -54,6 +58,7 @@ class MemoryStore(Generic[T]):
         """Start empty."""
         self.messages: dict[str, T] = {}
         self.horizon_ms = 1 << 62
+        self.elsewhere = False
         self._calendar: list[tuple[int, str]] = []
 
     def get(self, key: str) -> T | None:

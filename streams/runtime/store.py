@@ -41,6 +41,11 @@ class DiskStore(Generic[T]):
             self.messages[key] = message
         return message
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether any are on disk."""
+        return bool(self._cold.count)
+
     def put(self, message: T) -> None:
         """Keep a new item."""
         self.messages[message.key] = message
