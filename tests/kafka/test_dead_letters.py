@@ -10,7 +10,7 @@ import pytest
 from streams.clock import now_ms
 from streams.codec.avro import Encoder
 from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE, Event
-from streams.runtime import deadshare
+from streams.runtime import worker as worker_module
 from streams.runtime.worker import CorrelateWorker, TooManyDeadLettersError
 from tests.kafka.helpers import EXIT_BAD_INPUT, Sender, TopicReader, dead_letters, orphans, revisions_of, workers
 from tests.kafka.helpers_local import (
@@ -156,7 +156,7 @@ def test_a_worker_stops_where_too_much_is_unusable_and_loses_none_of_it(
 def test_the_share_of_unusable_records_is_that_of_late_not_of_all_time(
     kafka: str, make_topics: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadshare, "_MANY_RECORDS", 2_000)
+    monkeypatch.setattr(worker_module, "_MANY_RECORDS", 2_000)
     prefix = make_topics(1)
     now = now_ms()
     sender = Sender(kafka, prefix)
