@@ -5,8 +5,8 @@ from __future__ import annotations
 from streams.events import DeadLetter
 from streams.runtime.errors import TooManyDeadLettersError
 
-_FEW_RECORDS, _MANY_RECORDS = 1_000, 100_000
-"""The share of dead letters is judged on at least so many records, and on not many more than the latest so many."""
+_FEW_RECORDS = 1_000
+"""The share of dead letters is judged on at least so many records."""
 
 
 class DeadShare:
@@ -24,8 +24,11 @@ class DeadShare:
         self._records += records
         self._unusable += unusable
 
-    def check(self, last: DeadLetter | None) -> None:
-        """Raise `TooManyDeadLettersError` where it is too much; `last` is the last one, to be shown."""
+    def check(self, last: DeadLetter | None, many: int) -> None:
+        """Raise `TooManyDeadLettersError` where it is too much; `last` is the last one, to be shown.
+
+        Judged are not many more than the latest `many` records.
+        """
         if last and self._records >= _FEW_RECORDS and self._unusable > self._most * self._records:
             raise TooManyDeadLettersError(
                 f"{self._unusable} of {self._records} records could not be used, more than "
@@ -33,6 +36,6 @@ class DeadShare:
                 f"{last.topic}, partition {last.partition}: {last.reason}, {last.detail}. Mend what writes these "
                 "records (or raise the setting), then start again: it goes on where it last committed, so none is lost"
             )
-        if self._records > _MANY_RECORDS:
+        if self._records > many:
             self._records //= 2
             self._unusable //= 2

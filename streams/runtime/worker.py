@@ -46,6 +46,8 @@ log = logging.getLogger("sms-streams.runtime")
 
 IDLE_LAG_MS = 2_000
 """How far behind the wall clock an idle partition's stream time stays, for what is still under way."""
+_MANY_RECORDS = 100_000
+"""The share of dead letters is judged on not many more than the latest so many records."""
 _PREFETCH = 50_000
 _RESTORE_S = 0.5
 
@@ -152,7 +154,7 @@ class Worker:
             partition = self._partitions.get(end.partition())
             if partition is not None:
                 self._ended(partition.inputs.inputs[self._topics.index(end.topic())], end.offset())
-        self._dead_share.check(self._reader.last_bad)
+        self._dead_share.check(self._reader.last_bad, _MANY_RECORDS)
 
     def _inputs_of(self, which: int) -> Callable[[int], Input]:
         return lambda number: self._partitions[number].inputs.inputs[which]
