@@ -82,7 +82,7 @@ def measure(options: dict[str, Any]) -> Report:
             for number in range(1, options["rounds"] + 1):
                 report.rounds.append(one_round(rounds, options, number))
             if not options["skip_breakdown"]:
-                report.breakdown = rounds.correlate("stages", "health")
+                report.breakdown = rounds.correlate("stages", "defaults")
             if options["profile"]:
                 rounds.correlate(f"profile={Path(options['profile']).absolute()}")
     return report

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-OURS, COUNTING, CONSUME, FAUST = "correlate", "counting", "consume", "faust"
+OURS, DEFAULTS, CONSUME, FAUST = "correlate", "counting", "consume", "faust"
 _TITLES = {
     OURS: "correlate worker",
-    COUNTING: "the same, counting route health",
+    DEFAULTS: "the same with route health and receipt index",
     CONSUME: "(a) consume and decode alone",
     FAUST: "(b) plain Faust join",
 }
@@ -44,7 +44,7 @@ class Report:
         """Return min and median over the rounds of ours to the others."""
         return {
             who: {what: _spread(self.times(what, who)) for what in (SPEED, CPU)}
-            for who in (COUNTING, CONSUME, FAUST)
+            for who in (DEFAULTS, CONSUME, FAUST)
             if self.times(SPEED, who)
         }
 
@@ -78,7 +78,9 @@ class Report:
             console.print(self._stages())
 
     def _main(self) -> Table:
-        table = Table(title=f"On {self.about['broker']}, {_cores(self.about)}", title_justify="left")
+        table = Table(
+            title=f"On {self.about['broker']}, {_cores(self.about)}, {self.about['code']}", title_justify="left"
+        )
         table.add_column("median of the rounds", no_wrap=True)
         for name in ("events/s", "CPU us/event", "correlate to it: events/s", "CPU"):
             table.add_column(name, justify="right")

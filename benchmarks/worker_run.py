@@ -1,8 +1,8 @@
 """One correlate worker in a process of its own: reads everything under a prefix, prints what that took as JSON.
 
 `benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`, and after
-that any of `health` to count route health too, `stages` for the breakdown, `profile=FILE` for a profile of the measured
-part (`pstats`).
+that any of `defaults` (with route health and the receipt index, else without), `stages` for the breakdown,
+`profile=FILE` for a profile of the measured part (`pstats`).
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     bootstrap, prefix, state_dir, records, last, core, *more = arguments
     bind([int(core)] if core else [])
-    settings = settings_from(
-        {
-            "kafka": {"bootstrap.servers": bootstrap},
-            "topics": {"prefix": prefix},
-            "correlate": {"route_health": "health" in more},
-        }
-    )
+    sections: dict[str, dict[str, Any]] = {
+        "kafka": {"bootstrap.servers": bootstrap},
+        "topics": {"prefix": prefix},
+    }
+    if "defaults" not in more:
+        sections |= {"correlate": {"route_health": False}, "defaults": {"reports_by": "message_id"}}
+    settings = settings_from(sections)
     worker = CorrelateWorker(settings, Path(state_dir), "bench")
     try:
         result = Run(worker, int(records), Window(int(last)), more).run()
