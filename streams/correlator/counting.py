@@ -1,15 +1,14 @@
 """What a step did, counted by route and window.
 
-The plain course of events (`streams.correlator.noted`) is gone through once, in a loop that looks nothing up but the
-event's place: what is counted becomes a number in a list, and numpy counts the numbers. What was special is left to
-`streams.correlator.counting_one`.
+In the plain course (`streams.correlator.noted`) no event is looked at alone: columns are made of the events and their
+revisions, and numpy counts. What was special is counted one by one, in `streams.correlator.counting_one`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,9 @@ from streams.correlator.counting_one import Groups, OneByOne, TotalsOf, route_of
 from streams.correlator.message import Message
 from streams.correlator.recipients import values_of
 from streams.correlator.step import Delta
-from streams.correlator.streamtime import ANSWERS, REPORTS
+from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, MEASURES, Route
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route
 from streams.correlator.verdict import Verdict
 from streams.events import Submit
 from streams.health import buckets, sketch
@@ -33,11 +32,21 @@ Ints = npt.NDArray[np.int64]
 
 _FIRST_TWO = 512
 """The version of a message of which one submit and one answer are known."""
-_STATUS = Verdict._fields.index("status")
-_SUBMITTED_AT = Verdict._fields.index("submitted_at_ms")
-_VERSION = Verdict._fields.index("version")
-_UNKNOWN = Verdict._fields.index("unknown_code")
-_LAST_BUCKET = len(buckets.BOUNDS) - 1
+_FIRST: Any = itemgetter(0)
+_SECOND: Any = itemgetter(1)
+_get_route: Any = attrgetter("route")
+_get_status: Any = itemgetter(Verdict._fields.index("status"))
+_get_submitted_at: Any = itemgetter(Verdict._fields.index("submitted_at_ms"))
+_get_version: Any = itemgetter(Verdict._fields.index("version"))
+_get_unknown: Any = itemgetter(Verdict._fields.index("unknown_code"))
+_RECIPIENT = Submit._fields.index("recipient")
+
+_CODE = {status: number for number, status in enumerate((*words.OPEN_ORDER, words.EXCLUDED, *t.FINAL))}
+_SUBMITTED, _ACCEPTED = _CODE[words.SUBMITTED], _CODE[words.ACCEPTED]
+_FIRST_FINAL, _FAILED = _CODE[words.DELIVERED], _CODE[words.FAILED]
+_MEASURE_OF = np.array([t.FINAL.get(status, -1) for status in _CODE], np.int64)
+_BOUNDS = np.array(buckets.BOUNDS, np.int64)
+_MOST_DENSE = 1 << 17
 
 
 class Routes:
@@ -48,15 +57,34 @@ class Routes:
         self.names: list[Route] = [("", "", "", "unknown")]
         self._numbers: dict[Route, int] = {}
 
-    def of(self, message: Message, submit: Submit) -> int:
-        """Return the number of a submit's route, and leave it with its message."""
-        route = route_of(submit)
+    def number(self, route: Route) -> int:
+        """Return the number of a route."""
         found = self._numbers.get(route)
         if found is None:
             found = self._numbers[route] = len(self.names)
             self.names.append(route)
-        message.route = found
         return found
+
+    def of(self, messages: list[Message], verdicts: list[Verdict]) -> Ints:
+        """Return the numbers of messages' routes; those that have none yet get that of their verdict's submit."""
+        numbers: list[int] = list(map(_get_route, messages))
+        fresh = [place for place, number in enumerate(numbers) if not number]
+        known = self._numbers.get
+        for place, route in zip(fresh, map(route_of, [verdicts[place].submit for place in fresh]), strict=True):
+            numbers[place] = messages[place].route = known(route) or self.number(route)
+        return np.array(numbers, np.int64)
+
+
+class Columns(NamedTuple):
+    """The plain events of a step, each with its message and verdict: one entry each, in every column."""
+
+    events: list[Any]
+    messages: list[Message]
+    verdicts: list[Verdict]
+    sources: Ints
+    times_ms: Ints
+    said_ms: Ints
+    status: Ints
 
 
 class Counting:
@@ -73,9 +101,11 @@ class Counting:
         noted, revisions = delta.noted, delta.revisions
         groups = Groups(self._totals_of)
         one = OneByOne(self._rules, groups)
+        found: list[Ints] = []
         if noted.events:
             rest = one.events_of(delta)
-            self._plain(delta, rest.plain, groups, one)
+            if len(rest.plain[0]):
+                found = Plain(_columns(delta, *rest.plain), groups, one, self._routes).count()
             for special, event in rest.special:
                 one.special(special, event, revisions[special.position][1], delta.said_ms[special.position])
             for silent, event in rest.silent:
@@ -87,86 +117,105 @@ class Counting:
             one.given_up(orphan, max(at_ms, oldest_ms))
         if not groups.totals:
             return
-        places = np.array(groups.places, np.int64)
-        counts = np.bincount(places, minlength=len(groups.totals) * MEASURES).reshape(-1, MEASURES)
+        places = np.concatenate([*found, np.array(groups.places, np.int64)])
+        counts = np.bincount(places, minlength=len(groups.totals) * t.MEASURES).reshape(-1, t.MEASURES)
         for totals, row in zip(groups.totals, counts, strict=True):
             totals.counts += row
 
-    def _plain(self, delta: Delta, plain: tuple[Ints, Ints], groups: Groups, one: OneByOne) -> None:
-        """Count the events that stand beside the revision they made."""
-        events, sources, times, revisions, said = _beside(delta, *plain)
-        submits: list[tuple[int, Submit, bool]] = []
-        add, bounds, known_final = groups.places.append, buckets.BOUNDS, t.FINAL.get
-        number, names = self._routes.of, self._routes.names
-        from_ms = to_ms = window = 0
-        places: dict[int, int] = {}  # of the routes in the window at hand
-        group: int | None
-        for event, source, at_ms, (message, verdict), said_ms in zip(
-            events, sources, times, revisions, said, strict=True
-        ):
-            if not from_ms <= at_ms < to_ms or said_ms - at_ms > KEEP_MS:
-                window = max(at_ms, said_ms - KEEP_MS) // WINDOW_MS
-                from_ms, to_ms, places = window * WINDOW_MS, (window + 1) * WINDOW_MS, groups.places_in(window)
-            route = message.route or number(message, verdict.submit)
-            group = places.get(route)
-            if group is None:
-                group = places[route] = groups.number(window, names[route])
-            place = group * MEASURES
-            status = verdict[_STATUS]
-            if source == ANSWERS:
-                if verdict[_VERSION] == _FIRST_TWO and status == words.ACCEPTED:
-                    add(place + t.RESPONSES_OK)
-                    add(
-                        place
-                        + t.RESPONSE_LATENCY
-                        + min(bisect_left(bounds, at_ms - verdict[_SUBMITTED_AT]), _LAST_BUCKET)
-                    )
-                else:
-                    one.answer(group, event, verdict.submit, verdict[_VERSION] == _FIRST_TWO)
-            elif source == REPORTS:
-                measure = known_final(status)
-                if measure is not None:
-                    add(place + measure)
-                    add(
-                        place
-                        + t.RECEIPT_LATENCY
-                        + min(bisect_left(bounds, at_ms - verdict[_SUBMITTED_AT]), _LAST_BUCKET)
-                    )
-                    if measure == t.FAILED:
-                        groups.totals[group].add_failure(verdict.reason)
-                if measure is None or verdict[_UNKNOWN]:
-                    one.report(group, event, verdict.submit)
-            elif status == words.SUBMITTED:
-                add(place)
-                submits.append((group, event, said_ms < to_ms + DETAIL_MS))
-        if submits:
-            _recipients(submits, groups)
+
+class Plain:
+    """The plain events of one step."""
+
+    def __init__(self, columns: Columns, groups: Groups, one: OneByOne, routes: Routes) -> None:
+        """Find out which window and route each of them counts in."""
+        own = routes.of(columns.messages, columns.verdicts)
+        self._windows = np.maximum(columns.times_ms, columns.said_ms - KEEP_MS) // WINDOW_MS
+        first = int(self._windows.min())
+        width = int(self._windows.max()) - first + 1
+        numbers, keys = _compress(own * width + (self._windows - first))
+        known = [groups.number(key % width + first, routes.names[key // width]) for key in keys.tolist()]
+        self._groups = np.array(known, np.int64)[numbers]
+        self._totals = groups.totals
+        self._columns = columns
+        self._one = one
+
+    def count(self) -> list[Ints]:
+        """Return the places of what is counted, once for each time."""
+        return [*self._submits(), *self._answers(), *self._reports()]
+
+    def _submits(self) -> list[Ints]:
+        """Count submits, and hand their recipients to the totals of their windows."""
+        columns, totals = self._columns, self._totals
+        where = np.flatnonzero((columns.sources == SUBMITS) & (columns.status == _SUBMITTED))
+        if not len(where):
+            return []
+        events = [columns.events[i] for i in where.tolist()]
+        own = self._groups[where]
+        values = values_of([event[_RECIPIENT] for event in events])
+        hashes = sketch.mix_many(values)
+        for i in np.flatnonzero(hashes % np.uint64(sketch.SAMPLE) == 0).tolist():
+            totals[own[i]].add_sample(events[i], int(hashes[i]))
+        open_still = columns.said_ms[where] < (self._windows[where] + 1) * WINDOW_MS + DETAIL_MS
+        for group, part in _split(own[open_still], values[open_still]):
+            totals[group].add_recipients(part)
+        return [own * t.MEASURES + t.SUBMITS]
+
+    def _answers(self) -> list[Ints]:
+        """Count first answers that are OK; what else there is, one by one."""
+        columns, groups = self._columns, self._groups
+        where = np.flatnonzero(columns.sources == ANSWERS)
+        if not len(where):
+            return []
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
+        first = np.array([*map(_get_version, verdicts)], np.int64) == _FIRST_TWO
+        plain = first & (columns.status[where] == _ACCEPTED)
+        for i in np.flatnonzero(~plain).tolist():
+            at = int(where[i])
+            self._one.answer(int(groups[at]), columns.events[at], verdicts[i].submit, bool(first[i]))
+        submitted = np.array([*map(_get_submitted_at, verdicts)], np.int64)[plain]
+        where = where[plain]
+        latency = columns.times_ms[where] - submitted
+        return [groups[where] * t.MEASURES + t.RESPONSES_OK, _histogram(groups[where], t.RESPONSE_LATENCY, latency)]
+
+    def _reports(self) -> list[Ints]:
+        """Count reports that settled their message; what else there is, one by one."""
+        columns, groups = self._columns, self._groups
+        where = np.flatnonzero(columns.sources == REPORTS)
+        if not len(where):
+            return []
+        verdicts = [columns.verdicts[i] for i in where.tolist()]
+        status = columns.status[where]
+        final = status >= _FIRST_FINAL
+        unknown = np.array([*map(_get_unknown, verdicts)], bool)
+        for i in np.flatnonzero(~final | unknown).tolist():
+            at = int(where[i])
+            self._one.report(int(groups[at]), columns.events[at], verdicts[i].submit)
+        for i in np.flatnonzero(status == _FAILED).tolist():
+            self._totals[groups[where[i]]].add_failure(verdicts[i].reason)
+        submitted = np.array([*map(_get_submitted_at, verdicts)], np.int64)[final]
+        where, status = where[final], status[final]
+        latency = columns.times_ms[where] - submitted
+        return [
+            groups[where] * t.MEASURES + _MEASURE_OF[status],
+            _histogram(groups[where], t.RECEIPT_LATENCY, latency),
+        ]
 
 
-def _recipients(submits: list[tuple[int, Submit, bool]], groups: Groups) -> None:
-    """Hand the recipients of submits (with their groups, and whether these are open still) to their totals."""
-    totals = groups.totals
-    values = values_of([event.recipient for _, event, _ in submits])
-    hashes = sketch.mix_many(values)
-    for place in np.flatnonzero(hashes % np.uint64(sketch.SAMPLE) == 0).tolist():
-        group, event, _ = submits[place]
-        totals[group].add_sample(event, int(hashes[place]))
-    open_still = np.array([still for _, _, still in submits], bool)
-    for group, part in _split(np.array([group for group, _, _ in submits], np.int64)[open_still], values[open_still]):
-        totals[group].add_recipients(part)
-
-
-def _beside(delta: Delta, event_places: Ints, positions: Ints) -> tuple[Any, Any, Any, Any, Any]:
-    """Return the events at these places with their inputs and times, and the revisions at these positions."""
-    noted, revisions, said = delta.noted, delta.revisions, delta.said_ms
-    events, sources, times = noted.events, noted.sources, noted.times_ms
+def _columns(delta: Delta, event_places: Ints, positions: Ints) -> Columns:
+    """Make columns of the events at these places and the revisions at these positions, which belong together."""
+    noted, revisions = delta.noted, delta.revisions
+    said = np.array(delta.said_ms, np.int64)
+    sources, times = np.array(noted.sources, np.int64), np.array(noted.times_ms, np.int64)
+    events = noted.events
     if len(positions) < len(revisions):
-        at = positions.tolist()
-        revisions, said = [revisions[i] for i in at], [said[i] for i in at]
+        revisions = [revisions[i] for i in positions.tolist()]
+        said = said[positions]
     if len(event_places) < len(events):
-        at = event_places.tolist()
-        events, sources, times = [events[i] for i in at], [sources[i] for i in at], [times[i] for i in at]
-    return events, sources, times, revisions, said
+        events = [events[i] for i in event_places.tolist()]
+        sources, times = sources[event_places], times[event_places]
+    verdicts = [*map(_SECOND, revisions)]
+    status = np.array([*map(_CODE.__getitem__, map(_get_status, verdicts))], np.int64)
+    return Columns(events, [*map(_FIRST, revisions)], verdicts, sources, times, said, status)
 
 
 def _split(groups: Ints, values: UInts) -> Iterator[tuple[int, UInts]]:
@@ -176,3 +225,20 @@ def _split(groups: Ints, values: UInts) -> Iterator[tuple[int, UInts]]:
     starts = np.flatnonzero(np.diff(in_order, prepend=-1))
     if len(starts):
         yield from zip(in_order[starts].tolist(), np.split(values[order], starts[1:]), strict=True)
+
+
+def _histogram(groups: Ints, first: int, latency_ms: Ints) -> Ints:
+    bucket = np.minimum(np.searchsorted(_BOUNDS, latency_ms), len(_BOUNDS) - 1)
+    return groups * t.MEASURES + first + bucket
+
+
+def _compress(keys: Ints) -> tuple[Ints, Ints]:
+    """Number the distinct keys from 0; return the number of each key, and the keys by number."""
+    highest = int(keys.max())
+    if highest >= _MOST_DENSE:
+        distinct, numbers = np.unique(keys, return_inverse=True)
+        return numbers.astype(np.int64), distinct
+    distinct = np.flatnonzero(np.bincount(keys, minlength=highest + 1))
+    places = np.zeros(highest + 1, np.int64)
+    places[distinct] = np.arange(len(distinct))
+    return places[keys], distinct

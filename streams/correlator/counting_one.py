@@ -46,13 +46,8 @@ class Groups:
         """Take the totals of a window (from 1970) and a route from `totals_of`."""
         self._totals_of = totals_of
         self._numbers: dict[tuple[int, Route], int] = {}
-        self._by_route: dict[int, dict[int, int]] = {}
         self.totals: list[Totals] = []
         self.places: list[int] = []
-
-    def places_in(self, window: int) -> dict[int, int]:
-        """Return where the groups of a window are noted by the number of their route."""
-        return self._by_route.setdefault(window, {})
 
     def number(self, window: int, route: Route) -> int:
         """Return the number of a window and a route."""
