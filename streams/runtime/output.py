@@ -7,8 +7,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from streams.codec import health
 from streams.codec.avro import Encoder
-from streams.codec.health import HealthEncoder
 from streams.codec.schemas import Registry
 from streams.codec.status import StatusEncoder
 from streams.correlator.step import Delta
@@ -30,7 +30,7 @@ class Output:
         self._statuses = StatusEncoder(registry)
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
-        self._health = HealthEncoder(registry)
+        self._health = health.HealthEncoder(registry)
         self._health_partitions: list[int] = []
         self._prefix = prefix
 
