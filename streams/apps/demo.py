@@ -51,11 +51,12 @@ _FIND_S = 40.0
 _DETECT_AGE_MS = 3_600_000
 _LOOK_S = 0.1
 _COUNT_EVERY_S = 1.0
+_FIND = "find what is wrong in it"
 _TITLES = [
     "start the embedded broker and database",
     "send three days of traffic to Kafka",
     "join it and load it, as after an outage",
-    "find what is wrong in it",
+    _FIND,
     "go on with live traffic",
     "ask the tables",
     "recompute every status from the raw events",
@@ -84,7 +85,7 @@ class Demo:
         fresh = replace(settings.detect, max_age_ms=_DETECT_AGE_MS)  # of three days, the last hour is looked at
         self._settings, self._folder, self._stop, self._out = replace(settings, detect=fresh), folder, stop, out
         self._size = size
-        self._steps = Steps(_TITLES)
+        self._steps = Steps([title for title in _TITLES if size.incident or title != _FIND])
         self._progress = Progress(out, self._steps.picture, self._steps.line)
         self._events = self._receipts = 0
         self._rest: Iterator[Arrival] = iter(())  # what is under way when the backlog ends
@@ -106,7 +107,8 @@ class Demo:
                 backlog_start_ms = now_ms() - _BACKLOG_MS
                 self._backlog(system, backlog_start_ms)
                 self._catch_up(system, self._begin())
-                self._find(system, self._begin())
+                if self._size.incident:
+                    self._find(system, self._begin())
                 live_since_ms = now_ms()
                 self._live(system, live_since_ms)
                 report, verified = self._results(system, live_since_ms)
@@ -197,7 +199,7 @@ class Demo:
     def _find(self, system: LocalSystem, step: Step) -> None:
         """Wait until the detectors have got to the end of the backlog, or have found the incident and it is loaded."""
         deadline = time.monotonic() + _FIND_S
-        while self._size.incident and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             figures = system.figures()
             found = figures.detect
             step.detail = f"{found.records:,} windows of routes, {found.found:,} anomalies"

@@ -107,7 +107,7 @@ class Cases:
         opened = []
         for kind, key in sorted(ready, key=lambda each: (each[0], self._order[self._scope(each[1]).level], each[1])):
             scope, finding = self._scope(key), self._found[kind, key]
-            if self._silent(kind, scope) or self._covered(kind, scope):
+            if self._silent(kind, scope) or self._covered(kind, scope) or self._told_by_rate(kind, scope):
                 continue
             if scope.level != ROUTE and self._narrower(kind, scope, finding, ready):
                 continue
@@ -134,6 +134,13 @@ class Cases:
     def _covered(self, kind: str, scope: Scope) -> bool:
         """Tell whether a wider anomaly of the kind is open."""
         return any(other == kind and scope.within(self._scope(key)) for other, key in self._cases)
+
+    def _told_by_rate(self, kind: str, scope: Scope) -> bool:
+        """Tell whether a reason of failures is told already, among the contributors to a low delivery rate."""
+        if not kind.startswith("failure_reason:"):
+            return False
+        rates = [self._scope(key) for other, key in self._cases if other == "delivery_rate"]
+        return any(other == scope or scope.within(other) or other.within(scope) for other in rates)
 
     def _narrower(self, kind: str, scope: Scope, finding: Finding, ready: set[tuple[str, str]]) -> bool:
         """Tell whether one part of the scope is nearly all of what is wrong, and is found to be by itself."""
@@ -166,6 +173,11 @@ class Cases:
             whole += more
             for name in filter(None, state.scope.beyond(scope).split(",")):
                 by_name[name] = by_name.get(name, 0.0) + more
+        own = self._state.scopes.get(scope.key)
+        if kind == "delivery_rate" and isinstance(own, Quality):
+            reasons = registry.reasons(own, windows)
+            whole = whole or 1.0
+            by_name |= {f"reason={name}": whole * share for name, share in reasons.items()}
         if whole <= 0:
             return {}
         shares = {name: more / whole for name, more in by_name.items() if more / whole >= _NAMED}

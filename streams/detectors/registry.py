@@ -100,6 +100,16 @@ def _sending(state: Sending, open_kinds: Set[str], at_ms: int, config: DetectCon
                 yield repeated
 
 
+def reasons(state: Quality, windows: int) -> dict[str, float]:
+    """Return which reasons the failures beyond the usual have, as shares of these."""
+    span = min(SPANS.index(windows), SPANS.index(30))
+    failures = state.failures_within(SPANS[span])
+    finals = float(state.measure(state.ring.sums()[span : span + 1], SPANS[span : span + 1]).trials[0, 0])
+    more = {name: count - state.baseline.reason(name)[0] * finals for name, count in failures.items()}
+    whole = sum(value for value in more.values() if value > 0)
+    return {name: value / whole for name, value in more.items() if value > 0} if whole > 0 else {}
+
+
 def excess(state: ScopeState, kind: str, windows: int) -> float:
     """Return by how many messages a part of a scope is off, by the kind and span of the scope's finding."""
     kind, _, detail = kind.partition(":")

@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from streams.codec import health
 from streams.codec.avro import Encoder
 from streams.codec.receipt_index import IndexEncoder
 from streams.codec.schemas import Registry
@@ -41,7 +42,7 @@ class BatchOutput:
         """Write through `producer`, once that is set, to topics whose names start with `prefix`."""
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
-        self._health = Encoder(ROUTE_HEALTH, registry)
+        self._health = health.HealthEncoder(registry)
         self._health_partitions: list[int] = []
         self._prefix = prefix
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from streams.detectors.config import DetectConfig
 from streams.detectors.engine import Engine
-from streams.detectors.scopes import Scope
+from streams.detectors.scopes import ACCOUNT_GROUP, PROVIDER_GROUP, Scope
 from streams.detectors.state import GroupState
 from streams.events import Anomaly, RouteHealth
 from streams.simulator.incidents import KINDS, Incident, inject
@@ -102,14 +102,21 @@ class World:
         return in_order(found)
 
     def run(
-        self, states: dict[str, GroupState], records: list[RouteHealth], from_ms: int, to_ms: int
+        self,
+        states: dict[str, GroupState],
+        records: list[RouteHealth],
+        from_ms: int,
+        to_ms: int,
+        only: tuple[str, ...] = (),
     ) -> Iterator[Anomaly]:
-        """Put records through the engine, window by window."""
+        """Put records through the engine, window by window; `only`: these groups (empty: all)."""
         position = 0
         for start_ms in range(from_ms, to_ms, WINDOW_MS):
             while position < len(records) and records[position].window_start_ms == start_ms:
                 record = records[position]
                 for group in self._engine.groups(record):
+                    if only and group not in only:
+                        continue
                     if group not in states:
                         states[group] = GroupState(group)
                     self._engine.see(states[group], record)
@@ -206,12 +213,13 @@ def _try(
     per_minute = float(within.sum()) / (INCIDENT_MS / 60_000)
     if per_minute < 5 and incident.kind != "night_marketing":
         return None
-    start_ms = START_MS + incident.from_ms // HOUR_MS * HOUR_MS - START_MS
-    states = deepcopy(snapshot)
+    start_ms = incident.from_ms // HOUR_MS * HOUR_MS
+    near = (PROVIDER_GROUP + route.provider, ACCOUNT_GROUP + route.account)
+    states = {group: deepcopy(state) for group, state in snapshot.items() if group in near}
     visible_ms = incident.from_ms + (round(route.response_ms + route.receipt_ms) if kind.after_reports else 0)
     wrong: list[str] = []
     records = world.records(hit, start_ms, incident.to_ms)
-    for anomaly in world.run(states, records, start_ms, incident.to_ms):
+    for anomaly in world.run(states, records, start_ms, incident.to_ms, near):
         if anomaly.state != "opened" or anomaly.stream_time_ms < incident.from_ms:
             continue
         if anomaly.kind in kind.anomalies and _concerns(anomaly, route):

@@ -38,7 +38,7 @@ class Running:
 
     @property
     def output(self) -> str:
-        return self._out.read_text()
+        return self._out.read_text(errors="replace")  # it may be in the middle of a character
 
     def wait_for(self, condition: Callable[[str], object], seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds

@@ -42,6 +42,13 @@ def test_the_demo_ends_by_itself_and_what_it_says_to_type_works(tmp_path: Path) 
         assert again.signal(signal.SIGINT) == 0
 
 
+def test_the_demo_shows_that_a_provider_fails_and_that_it_was_found(tmp_path: Path) -> None:
+    done = run(tmp_path, "demo", "--messages", "300", "--live", "2s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wrong = " ".join(done.stdout.partition("what is wrong")[2].partition("the funnel")[0].split())
+    assert re.search(r"critical since \d\d:\d\d:\d\d: aurora to FR: [\d.]+ % of [\d,]+ final reports", wrong), wrong
+
+
 def test_a_second_demo_replaces_the_first_but_nothing_else(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
