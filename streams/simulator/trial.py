@@ -18,9 +18,9 @@ from streams.detectors.engine import Engine
 from streams.detectors.scopes import ACCOUNT_GROUP, PROVIDER_GROUP, Scope
 from streams.detectors.state import GroupState
 from streams.events import Anomaly, RouteHealth
-from streams.simulator.counting import count, in_order
 from streams.simulator.incidents import KINDS, Incident, inject
-from streams.simulator.windows import DAY_MS, HOUR_MS, WINDOW_MS, Messages, Route, RouteTraffic
+from streams.simulator.messages import DAY_MS, HOUR_MS, WINDOW_MS, Messages, Route, RouteTraffic
+from streams.simulator.windows import count, in_order
 
 START_MS = 1_767_571_200_000
 """Monday, 2026-01-05, midnight UTC: no public holiday for weeks."""

@@ -10,8 +10,8 @@ from streams.detectors.rates import DELIVERY
 from streams.detectors.registry import DETECTORS
 from streams.events import Anomaly, RouteHealth
 from streams.simulator.incidents import KINDS
+from streams.simulator.messages import DAY_MS, HOUR_MS, Route
 from streams.simulator.trial import START_MS
-from streams.simulator.windows import DAY_MS, HOUR_MS, Route
 from tests.detector_worlds import BEGIN_MS, INCIDENT_MS, Host, opened, traffic
 
 SOON_S = {"fake_receipts": 150, "pumping": 150, "silence": 90, "unknown_codes": 60, "slow_reports": 90, "surge": 240}
