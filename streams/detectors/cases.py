@@ -23,6 +23,9 @@ _MOST = 0.5
 
 _NAMED = 0.1
 
+_ECHO_MS = 60_000
+"""What is told of as over is not told again by windows before its last minute."""
+
 
 class Cases:
     """Everything that is decided after one window of one group."""
@@ -75,7 +78,7 @@ class Cases:
         scope, kind = Scope(*case.scope), case.kind.partition(":")[0]
         for key, state in self._state.scopes.items():
             if _near(state.scope, scope) and isinstance(state, Quality):
-                state.over(kind, case.last_seen_ms // WINDOW_MS)
+                state.over(kind, (self._at_ms - _ECHO_MS) // WINDOW_MS)
                 for found in [each for each in self._found if each[1] == key and each[0].partition(":")[0] == kind]:
                     del self._found[found]
 
