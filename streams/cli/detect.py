@@ -13,7 +13,13 @@ from streams.settings import SettingsError
 @click.command()
 @click.option("--seeds", default="1", show_default=True, metavar="N,N,...", help="Worlds to try; 3-6 means 3,4,5,6.")
 @click.option("--days", type=click.IntRange(min=0), default=7, show_default=True, help="Quiet days on each seed.")
-@click.option("--warm", type=click.IntRange(min=1), default=2, show_default=True, help="Quiet days before incidents.")
+@click.option(
+    "--warm",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Whole quiet days before that of the incidents.",
+)
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of incident; may be repeated.")
 @click.option("--no-incidents", is_flag=True, help="Only quiet days.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: one for each processor.")

@@ -66,6 +66,7 @@ class Baseline:
         self.weight = np.zeros(len(RATES))
         self.correlation = np.full(len(RATES), _START_CORRELATION)
         self.basis = ["prior"] * len(RATES)
+        self.fresh = 0.0  # share of the reports that come within five minutes
         self.kernels: list[Kernel] = [NOTHING, NOTHING]
         self.usual: list[Floats] = [np.zeros(_BUCKETS), np.zeros(_BUCKETS)]
 
@@ -151,6 +152,8 @@ class Baseline:
         both = recent + slow * min(1.0, _SLOW_LIMIT / max(slow[_SUBMITTED], 1e-9))
         seen = both[:_BUCKETS]
         self.usual[kind] = seen[: LONGEST + 1]
+        if kind == 1:
+            self.fresh = float(seen[: LONGEST + 1].sum()) / max(float(seen.sum()), 1.0)
         total = float(self.usual[kind].sum())
         answering = kind == 1 and both[_ACCEPTED] >= both[_SUBMITTED] * _ANSWERING
         handed = float(both[_ACCEPTED if answering else _SUBMITTED])

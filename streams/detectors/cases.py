@@ -18,7 +18,13 @@ from streams.events import Anomaly
 _WHOLE = 0.8
 """A part that makes so much of what is wrong is what the anomaly is about."""
 
+_MOST = 0.5
+"""Parts that are told of already and make so much of it: the whole is not told of as well."""
+
 _NAMED = 0.1
+
+_ECHO_MS = 60_000
+"""What is told of as over is not told again by windows before its last minute."""
 
 
 class Cases:
@@ -71,9 +77,8 @@ class Cases:
         """Keep what was told of from being told again by a longer span, or for a wider or narrower scope."""
         scope, kind = Scope(*case.scope), case.kind.partition(":")[0]
         for key, state in self._state.scopes.items():
-            near = state.scope == scope or state.scope.within(scope) or scope.within(state.scope)
-            if near and isinstance(state, Quality):
-                state.over(kind, case.last_seen_ms // WINDOW_MS)
+            if _near(state.scope, scope) and isinstance(state, Quality):
+                state.over(kind, (self._at_ms - _ECHO_MS) // WINDOW_MS)
                 for found in [each for each in self._found if each[1] == key and each[0].partition(":")[0] == kind]:
                     del self._found[found]
 
@@ -95,8 +100,7 @@ class Cases:
                 return other.anomaly_id
         for other in self._cases.values():
             theirs = Scope(*other.scope)
-            near = theirs == scope or scope.within(theirs) or theirs.within(scope)
-            if near and other.kind.partition(":")[0] in PARTS.get(case.kind.partition(":")[0], ()):
+            if _near(theirs, scope) and other.kind.partition(":")[0] in PARTS.get(case.kind.partition(":")[0], ()):
                 return other.anomaly_id
         return ""
 
@@ -140,17 +144,23 @@ class Cases:
         if not kind.startswith("failure_reason:"):
             return False
         rates = [self._scope(key) for other, key in self._cases if other == "delivery_rate"]
-        return any(other == scope or scope.within(other) or other.within(scope) for other in rates)
+        return any(_near(other, scope) for other in rates)
 
     def _narrower(self, kind: str, scope: Scope, finding: Finding, ready: set[tuple[str, str]]) -> bool:
-        """Tell whether one part of the scope is nearly all of what is wrong, and is found to be by itself."""
-        found = {key for other, key in (*ready, *self._cases) if other == kind}
+        """Tell whether a part of the scope is nearly all of what is wrong and is found to be by itself.
+
+        Or whether parts of which it was told already are most of it: then the whole says nothing new.
+        """
         parts = {key: state for key, state in self._state.scopes.items() if state.scope.within(scope)}
         windows = finding.window_ms // WINDOW_MS
         whole = sum(max(registry.excess(s, kind, windows), 0.0) for s in parts.values() if s.scope.level == ROUTE)
-        return whole > 0 and any(
-            registry.excess(parts[key], kind, windows) >= _WHOLE * whole for key in found if key in parts
-        )
+        if whole <= 0:
+            return False
+        known = [key for other, key in self._cases if other == kind and key in parts]
+        if sum(registry.excess(parts[key], kind, windows) for key in known) >= _MOST * whole:
+            return True
+        found = [key for other, key in ready if other == kind and key in parts]
+        return any(registry.excess(parts[key], kind, windows) >= _WHOLE * whole for key in found)
 
     # ---- what both need ------------------------------------------------------------------------------------------
 
@@ -185,20 +195,27 @@ class Cases:
 
     def _flag(self) -> None:
         """Say what must not be learned: what is pending, open, or wrong under another name; and under maintenance."""
-        wrong = [(kind, self._scope(key)) for (kind, key), finding in self._found.items() if finding.sure]
+        cases = [(case.kind, Scope(*case.scope), self._at_ms - case.first_seen_ms) for case in self._cases.values()]
+        adapted = [(kind, scope) for kind, scope, lasts in cases if lasts >= self._config.adapt_after_ms]
+        wrong = [(kind, scope) for kind, scope, lasts in cases if lasts < self._config.adapt_after_ms]
         wrong += [
-            (case.kind, Scope(*case.scope))
-            for case in self._cases.values()
-            if self._at_ms - case.first_seen_ms < self._config.adapt_after_ms
+            (kind, self._scope(key))
+            for (kind, key), finding in self._found.items()
+            if finding.sure and not any(kind == other and _near(self._scope(key), scope) for other, scope in adapted)
         ]
         for kind, scope in wrong:
             for state in self._state.scopes.values():
-                if state.scope == scope or state.scope.within(scope) or scope.within(state.scope):
+                if _near(state.scope, scope):
                     _flag(state, kind.partition(":")[0])
         for state in self._state.scopes.values():
             if self._config.silences and self._silent("", state.scope):
                 for kind in (*RATE_INDEX, "volume_silent", "pumping"):
                     _flag(state, kind)
+
+
+def _near(one: Scope, other: Scope) -> bool:
+    """Tell whether one scope is the other, or a part of it, or the whole."""
+    return one == other or one.within(other) or other.within(one)
 
 
 _ALSO = {"failure_reason": "delivery_rate", "fake_receipts": "receipt_latency"}

@@ -20,8 +20,8 @@ class DetectConfig(NamedTuple):
     update_every_ms: int = 300_000
     adapt_after_ms: int = 86_400_000
     least_marketing: int = 5
-    repeat_share: float = 0.01
-    repeats: int = 3
+    repeat_share: float = 0.03
+    repeats: int = 5
     disabled: tuple[str, ...] = ()
     silences: tuple[Silence, ...] = ()
     hours: tuple[Hours, ...] = FRENCH_HOURS

@@ -66,7 +66,7 @@ class Engine:
             if (scope_state.ring.last + 1) * WINDOW_MS > at_ms:
                 continue  # written, but not the head of the group, when a crash came: it was looked at before
             kinds = cases.open_kinds(scope_state.scope)
-            if scope_state.idle() and not kinds:
+            if (scope_state.idle() or scope_state.scope.key in state.doubles()) and not kinds:
                 continue
             for finding in registry.look(scope_state, kinds, at_ms, self.config):
                 cases.add(scope_state.scope, finding)

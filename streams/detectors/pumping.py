@@ -41,16 +41,23 @@ def concentration(ranges: Mapping[str, int]) -> tuple[int, str, int]:
 
 
 def look(
-    scope: Scope, found: tuple[int, str, int], messages: float, usual: float, opened: bool, config: DetectConfig
+    scope: Scope,
+    found: tuple[int, str, int],
+    messages: float,
+    usual: float | None,
+    opened: bool,
+    config: DetectConfig,
 ) -> Finding | None:
     """Judge five minutes of messages that are no marketing; `usual` is the share that is usually concentrated.
 
-    `found` is their `concentration`.
+    `found` is their `concentration`. Where `usual` is not known yet (None), only numbers next to each other count:
+    some countries have few blocks.
     """
     if messages < _LEAST:
         return None
     most, block, dense = found
-    counted = min(float(max(most, dense)), messages)
+    counted = min(float(dense if usual is None else max(most, dense)), messages)
+    usual = usual or 0.0
     share = counted / messages
     floor = max(usual, _LEAST_USUAL)
     needed = max(_SHARE, usual + _MORE, usual * _FACTOR)

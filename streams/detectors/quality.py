@@ -10,7 +10,7 @@ import numpy as np
 
 from streams.detectors.awaited import HISTORY, LENGTHS, LONGEST, REACH, Floats, due
 from streams.detectors.baseline import WEEK_HOURS, Baseline, Measured
-from streams.detectors.rates import COUNT_OF, COUNTED, RATES, TRIALS_OF
+from streams.detectors.rates import COUNT_OF, COUNTED, DELIVERY, RATES, TRIALS_OF
 from streams.detectors.ring import MINUTE_WINDOWS, Ring
 from streams.detectors.scopes import Scope
 from streams.detectors.window import RECEIPTS, RESPONSES, SCALARS, WIDTH, WINDOW_MS
@@ -23,6 +23,7 @@ _AWAITED = WIDTH
 """Behind the row, for answers and for reports: came and due; slow ones that came and were due."""
 
 _PER_KIND = 4
+_FRESH = 0.7  # of the usual share of reports that come within five minutes
 
 
 class Quality:
@@ -86,6 +87,10 @@ class Quality:
         counts[:, :COUNTED] = sums[:, :SCALARS] @ COUNT_OF
         trials[:, :COUNTED] = sums[:, :SCALARS] @ TRIALS_OF
         awaited = sums[:, _AWAITED:].reshape(len(sums), 2, _PER_KIND)
+        # When nothing is sent any more, only reports that took long still come, and more of them are failures
+        # (phones that were off). Such reports alone say nothing about how the route delivers.
+        stale = awaited[:, 1, 0] < _FRESH * self.baseline.fresh * sums[:, RECEIPTS].sum(axis=1)
+        counts[stale, DELIVERY] = trials[stale, DELIVERY] = 0.0
         counts[:, COUNTED : COUNTED + 2], trials[:, COUNTED : COUNTED + 2] = awaited[:, :, 0], awaited[:, :, 1]
         counts[:, COUNTED + 2 :], trials[:, COUNTED + 2 :] = awaited[:, :, 2], awaited[:, :, 0]
         share[:, COUNTED + 2 :] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)

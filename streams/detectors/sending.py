@@ -86,9 +86,9 @@ class Sending:
         return row[C.SUBMITS] - row[C.MARKETING] if self.wants_ranges else row[C.SUBMITS]
 
     @property
-    def usual_concentration(self) -> float:
-        """The share of messages that is usually in the fullest block of numbers."""
-        return self.concentrated[0] / self.concentrated[1] if self.concentrated[1] > 100 else 0.0
+    def usual_concentration(self) -> float | None:
+        """The share of messages that is usually in the fullest block of numbers; None: not known yet."""
+        return self.concentrated[0] / self.concentrated[1] if self.concentrated[1] > 1_000 else None
 
     def flag(self, what: int) -> None:
         """Say that something is not as usual now: nothing is learned about it from these minutes."""

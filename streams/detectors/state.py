@@ -10,7 +10,7 @@ import msgspec
 from streams.detectors import repeats
 from streams.detectors.life import Case
 from streams.detectors.quality import Quality
-from streams.detectors.scopes import ACCOUNT, PROVIDER_GROUP, Scope, levels
+from streams.detectors.scopes import ACCOUNT, PROVIDER_GROUP, ROUTE, Scope, levels
 from streams.detectors.sending import Sending
 from streams.detectors.window import WINDOW_MS, Row, row_of
 from streams.events import RouteHealth
@@ -40,6 +40,7 @@ class GroupState:
         self.scopes: dict[str, ScopeState] = {}
         self.head = Head()
         self._windows: dict[int, dict[Key, RouteHealth]] = {}
+        self._doubles: tuple[int, set[str]] = (0, set())
         self._fresh_windows: set[int] = set()
         self._fresh_scopes: set[str] = set()
 
@@ -136,6 +137,18 @@ class GroupState:
             make = Quality if self.group.startswith(PROVIDER_GROUP) else Sending
             state = self.scopes[scope.key] = make(scope, last)
         return state
+
+    def doubles(self) -> set[str]:
+        """Return the scopes of a provider that hold one route and nothing else: that route tells it all."""
+        if self._doubles[0] != len(self.scopes):
+            found: set[str] = set()
+            scopes = [state.scope for state in self.scopes.values() if isinstance(state, Quality)]
+            routes = [scope for scope in scopes if scope.level == ROUTE]
+            for scope in scopes:
+                if scope.level != ROUTE and sum(route.within(scope) for route in routes) == 1:
+                    found.add(scope.key)
+            self._doubles = (len(self.scopes), found)
+        return self._doubles[1]
 
     # ---- keeping -------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.simulator.windows import (
+from streams.simulator.messages import (
     DELIVERED,
     FAILED,
     HOUR_MS,

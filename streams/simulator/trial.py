@@ -19,7 +19,8 @@ from streams.detectors.scopes import ACCOUNT_GROUP, PROVIDER_GROUP, Scope
 from streams.detectors.state import GroupState
 from streams.events import Anomaly, RouteHealth
 from streams.simulator.incidents import KINDS, Incident, inject
-from streams.simulator.windows import DAY_MS, HOUR_MS, WINDOW_MS, Messages, Route, RouteTraffic, count, in_order
+from streams.simulator.messages import DAY_MS, HOUR_MS, WINDOW_MS, Array, Messages, Route, RouteTraffic
+from streams.simulator.windows import count, in_order
 
 START_MS = 1_767_571_200_000
 """Monday, 2026-01-05, midnight UTC: no public holiday for weeks."""
@@ -210,13 +211,16 @@ def _try(
     hit = messages.copy()
     hit[index] = inject(messages[index], route, incident, world.seed)
     within = (messages[index].at_ms >= incident.from_ms) & (messages[index].at_ms < incident.to_ms)
-    per_minute = float(within.sum()) / (INCIDENT_MS / 60_000)
+    per_minute = _rate(messages[index].at_ms[within])
     if per_minute < 5 and incident.kind != "night_marketing":
         return None
     start_ms = incident.from_ms // HOUR_MS * HOUR_MS
     near = (PROVIDER_GROUP + route.provider, ACCOUNT_GROUP + route.account)
     states = {group: deepcopy(state) for group, state in snapshot.items() if group in near}
-    visible_ms = incident.from_ms + (round(route.response_ms + route.receipt_ms) if kind.after_reports else 0)
+    first_ms = int(messages[index].at_ms[within].min()) if within.any() else incident.from_ms
+    visible_ms = max(incident.from_ms, first_ms) + (
+        round(route.response_ms + route.receipt_ms) if kind.after_reports else 0
+    )
     wrong: list[str] = []
     records = world.records(hit, start_ms, incident.to_ms)
     for anomaly in world.run(states, records, start_ms, incident.to_ms, near):
@@ -227,6 +231,11 @@ def _try(
             return Trial(incident.kind, incident.size, route, per_minute, True, after_ms, (*wrong, anomaly.kind))
         wrong.append(anomaly.kind)
     return Trial(incident.kind, incident.size, route, per_minute, False, None, tuple(wrong))
+
+
+def _rate(at_ms: Array) -> float:
+    """Return messages a minute, of the time from the first to the last (a campaign may begin or end within)."""
+    return len(at_ms) / max((int(at_ms.max()) - int(at_ms.min())) / 60_000, 1.0) if len(at_ms) else 0.0
 
 
 def _concerns(anomaly: Anomaly, route: Route) -> bool:
