@@ -30,6 +30,7 @@ _START_CORRELATION, _START_WEIGHT = 0.01, 1_000.0
 _LEAST_CORRELATION, _MOST_CORRELATION = 0.002, 0.1
 _WILD = 40.0  # one minute's squared deviation counts at most so much
 _BUCKETS = len(BOUNDS)
+_YOUNG = 5  # minutes, as far as latencies are looked back
 _SUBMITTED, _ACCEPTED = _BUCKETS, _BUCKETS + 1  # the last numbers of a histogram row
 _ANSWERING = 0.3  # where fewer submits are answered than this, reports are awaited from the submits on
 
@@ -66,6 +67,7 @@ class Baseline:
         self.weight = np.zeros(len(RATES))
         self.correlation = np.full(len(RATES), _START_CORRELATION)
         self.basis = ["prior"] * len(RATES)
+        self.age = 0  # minutes with traffic
         self.fresh = 0.0  # share of the reports that come within five minutes
         self.kernels: list[Kernel] = [NOTHING, NOTHING]
         self.usual: list[Floats] = [np.zeros(_BUCKETS), np.zeros(_BUCKETS)]
@@ -96,6 +98,9 @@ class Baseline:
         self.hour_at = at_ms // HOUR_MS
 
     def _learn_latency(self, row: Floats, kept: Floats) -> None:
+        self.age += 1
+        if self.age <= _YOUNG:  # at the beginning only what is quick has come yet
+            return
         for kind, columns in enumerate((RESPONSES, RECEIPTS)):
             awaited = COUNTED + kind
             if not (kept[awaited] and kept[awaited + 2]):

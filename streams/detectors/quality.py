@@ -162,6 +162,7 @@ class Quality:
             "expected_at_ms": self.expected_at_ms,
             "hour_at": self.baseline.hour_at,
             "suspected": self.suspected,
+            "age": self.baseline.age,
             "told": self.told,
         }
 
@@ -189,6 +190,7 @@ class Quality:
         state.baseline.reasons = {name: list(memory) for name, memory in dumped["reasons"].items()}
         state.failures = [dict(failures) for failures in dumped["failures"]]
         state.flags = {int(minute): np.array(flags) for minute, flags in dumped["flags"].items()}
+        state.baseline.age = dumped["age"]
         state.baseline.hour_at, state.suspected = dumped["hour_at"], dumped["suspected"]
         for kind, number in dumped["told"].items():
             state.over(kind, number)
