@@ -217,6 +217,8 @@ def _values(name: str, column: pa.Array) -> list[Any]:
     Equal words are one object in all records: codes and names are looked up again and again, and an object that is
     shared is in the processor's cache, with its hash, where one of each record's own would have to be fetched.
     """
+    if column.null_count == len(column):
+        return [None] * len(column)
     if pa.types.is_map(column.type):
         return _maps(column)
     if name in _DISTINCT or not pa.types.is_string(column.type):
@@ -224,6 +226,8 @@ def _values(name: str, column: pa.Array) -> list[Any]:
         return values
     coded = column.dictionary_encode()
     words = list(map(_shared, coded.dictionary.to_pylist()))
+    if len(words) == 1 and not column.null_count:
+        return words * len(column)
     return [None if place is None else words[place] for place in coded.indices.to_pylist()]
 
 
@@ -244,10 +248,15 @@ def _maps(column: pa.Array) -> list[dict[str, str]]:
     names = _values("", column.keys)
     values = _values("", column.items)
     ends = column.offsets.to_pylist()
-    return [
-        dict(zip(names[a:b], values[a:b], strict=True)) if a != b else _NO_ATTRIBUTES
-        for a, b in itertools.pairwise(ends)
-    ]
+    known: dict[tuple[Any, ...], dict[str, str]] = {(): _NO_ATTRIBUTES}
+    found = []
+    for a, b in itertools.pairwise(ends):
+        key = (*names[a:b], *values[a:b])
+        attributes = known.get(key)
+        if attributes is None:
+            attributes = known[key] = dict(zip(names[a:b], values[a:b], strict=True))
+        found.append(attributes)
+    return found
 
 
 class Encoder:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
 from streams.codec.avro import Decoder
 from streams.codec.checks import TIME_FIELD, clamp, decode_events
 from streams.codec.schemas import Registry, reader_schema
@@ -20,6 +22,20 @@ INPUT_TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT)
 
 FUTURE_MS = 5 * 60 * 1_000
 """A record dated in the future counts at most as its Kafka timestamp plus this."""
+
+
+def _earliest_stamp(messages: Sequence[KafkaMessage], numbers: Sequence[int]) -> int:
+    """Return a Kafka timestamp that none of the messages (of these partitions) is before, epoch milliseconds UTC.
+
+    The broker's own stamps never go back within a partition, so the first ones will do; asking all of them costs more
+    than decoding a field.
+    """
+    first = dict(zip(reversed(numbers), reversed(messages), strict=True)).values()
+    stamps = [message.timestamp() for message in first]
+    if any(kind != TIMESTAMP_LOG_APPEND_TIME for kind, _ in stamps):
+        stamps = [message.timestamp() for message in messages]
+    earliest: int = min(stamp for _, stamp in stamps)
+    return earliest
 
 
 class Reader:
@@ -44,24 +60,23 @@ class Reader:
         if make is not None:
             events = list(map(make, events))
         times: list[int] = [event[place] for event in events]
-        stamps = [message.timestamp()[1] for message in messages]
         found: list[InputEvent | DeadLetter] = list(events)
         for position, reason, detail in bad:  # in order: each goes to the place it had
             self.last_bad = self._dead_letter(which, messages[position], reason, detail)
             found.insert(position, self.last_bad)
             times.insert(position, 0)
-        if times and max(times) > min(stamps) + FUTURE_MS:
-            self._clamp(found, times, stamps)
-        by_partition: dict[int, list[Entry]] = {}
-        entries_in_order = zip(times, [message.offset() for message in messages], found, strict=True)
-        for message, entry in zip(messages, entries_in_order, strict=True):
-            number = message.partition()
-            entries = by_partition.get(number)
-            if entries is None:
-                entries = by_partition[number] = []
-            entries.append(entry)
-        for number, entries in by_partition.items():
-            input_of(number).read(entries)
+        numbers = [message.partition() for message in messages]
+        if times and max(times) > _earliest_stamp(messages, numbers) + FUTURE_MS:
+            self._clamp(found, times, [message.timestamp()[1] for message in messages])
+        entries = zip(times, [message.offset() for message in messages], found, strict=True)
+        if numbers and numbers.count(numbers[0]) == len(numbers):
+            input_of(numbers[0]).read(list(entries))
+            return len(events), len(bad)
+        by_partition: dict[int, list[Entry]] = {number: [] for number in numbers}
+        for number, entry in zip(numbers, entries, strict=True):
+            by_partition[number].append(entry)
+        for number, own in by_partition.items():
+            input_of(number).read(own)
         return len(events), len(bad)
 
     def _clamp(self, found: list[InputEvent | DeadLetter], times: list[int], stamps: Sequence[int]) -> None:
