@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import brokers, checks, traffic
-from benchmarks.report import CONSUME, DEFAULTS, FAUST, OURS
+from benchmarks.report import CONSUME, DEFAULTS, FAUST, OURS, TUNED
 
 _ROOT = Path(__file__).parents[1]
 _LONGEST_S = 300
@@ -54,7 +54,7 @@ class Rounds:
         return {OURS: ours, DEFAULTS: self.correlate("defaults"), CONSUME: alone}
 
     def faust(self, events: int) -> dict[str, dict[str, Any]]:
-        """Measure the Faust join on the first `events` records, on topics of their own.
+        """Measure the Faust joins on the first `events` records, on topics of their own.
 
         So it reads the same mix as the worker and reads it to its end.
         """
@@ -63,9 +63,13 @@ class Rounds:
         with brokers.topics(self.bootstrap, prefix, self.partitions):
             self.tell("filling topics")
             traffic.fill(self.bootstrap, prefix, records)
-            self.tell("Faust join")
-            arguments = ("--bootstrap", self.bootstrap, "--prefix", prefix, "--events", len(records), "--json")
-            return {FAUST: _measure(self.compiled, "benchmarks.peers.faust_join", *arguments, "--core", self.core)}
+            arguments = ["--bootstrap", self.bootstrap, "--prefix", prefix, "--events", str(len(records)), "--json"]
+            arguments += ["--core", self.core]
+            found = {}
+            for who, more in ((FAUST, ["--plain"]), (TUNED, [])):
+                self.tell(f"{who} join")
+                found[who] = _measure(self.compiled, "benchmarks.peers.faust_join", *arguments, *more)
+            return found
 
     def _correlate(self, prefix: str, *more: str) -> dict[str, Any]:
         self.tell("filling topics")
