@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,7 +33,7 @@ _FULL_QUEUE_POLL_S = 0.5
 _ASK_S = 10.0
 
 
-class BatchOutput:
+class BatchOutput(ABC):
     """Encodes and produces. No delivery callbacks: the commit tells whether everything arrived."""
 
     producer: Producer
@@ -46,9 +47,9 @@ class BatchOutput:
         self._health_partitions: list[int] = []
         self._prefix = prefix
 
+    @abstractmethod
     def delta(self, work: Work) -> None:
         """Write what a step puts out."""
-        raise NotImplementedError
 
     def told(self, told: Iterable[RouteHealth]) -> None:
         """Write what is told of routes, and heartbeats to every partition: each of its readers needs to know."""
