@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from operator import itemgetter
+from typing import Any
 
 from streams.correlator.streamtime import INPUTS
 from streams.events import DeadLetter, InputEvent
@@ -18,6 +19,8 @@ Entry = tuple[int, int, InputEvent | DeadLetter]
 PAUSE_AT = 20_000
 RESUME_AT = 5_000
 _ALL = 1 << 62
+_TIME: Any = itemgetter(0)
+_WHAT: Any = itemgetter(2)
 
 
 class Input:
@@ -39,7 +42,7 @@ class Input:
     def read(self, entries: list[Entry]) -> None:
         """Take in records, in the order of their offsets."""
         self.waiting.extend(entries)
-        self.newest_read_ms = max(self.newest_read_ms, max(entry[0] for entry in entries))
+        self.newest_read_ms = max(self.newest_read_ms, max(map(_TIME, entries)))
         self.at_end = False
 
 
@@ -70,15 +73,14 @@ class Inputs:
                 entry = waiting.popleft()
                 taken.append(entry)
                 source.next_offset = entry[1] + 1
-        taken.sort(key=itemgetter(0))
-        events: list[InputEvent] = []
-        dead: list[DeadLetter] = []
-        for _, _, what in taken:
-            if isinstance(what, DeadLetter):
-                dead.append(what)
-            else:
-                events.append(what)
-        return events, dead
+        taken.sort(key=_TIME)
+        found: list[Any] = list(map(_WHAT, taken))
+        if DeadLetter not in set(map(type, found)):
+            return found, []
+        return (
+            [what for what in found if not isinstance(what, DeadLetter)],
+            [what for what in found if isinstance(what, DeadLetter)],
+        )
 
     def drained(self, source: int) -> bool:
         """Tell whether an input was read to its end and all of it taken."""
