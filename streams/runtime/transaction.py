@@ -101,7 +101,9 @@ class Transactions:
         if self._stopping() or self._failed_in_a_row > _MOST_IN_A_ROW or cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             raise error
         log.warning("the transaction is aborted, its batch will be done again: %s", cause)
-        if not (cause.txn_requires_abort() and self._aborted()):
+        # A producer that learns between two calls that it is fenced says "fatal" to the next one; aborting tells why.
+        may_abort = cause.txn_requires_abort() or cause.code() == KafkaError._FATAL
+        if not (may_abort and self._aborted()):
             self.start()
         time.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**self._failed_in_a_row))
 

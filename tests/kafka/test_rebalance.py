@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from streams.clock import now_ms
 from streams.events import Event
-from streams.kafka.client import OptionRefused
+from streams.kafka.client import OptionRefused, producer_options
 from streams.runtime import worker as worker_module
+from streams.runtime.errors import FencedError
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import settings_from
 from tests.kafka.helpers import EXIT_FENCED, SESSION_TIMEOUT_MS, Revisions, Sender, Workers, revisions_of, workers
@@ -154,6 +157,45 @@ def test_of_two_workers_with_one_name_the_older_ends(
         check.wait(logs=started.logs)
         check.every_revision_once()
         assert newer.running
+
+
+class SlowProducer:
+    """A producer whose client has time, after the first record of a transaction, to learn that it is fenced."""
+
+    def __init__(self, worker: CorrelateWorker) -> None:
+        transactions: Any = worker._transactions
+        self._inner = transactions._producer
+        self.produced = 0
+        transactions._producer = transactions._output.producer = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def produce(self, *arguments: Any) -> None:
+        self._inner.produce(*arguments)
+        self.produced += 1
+        if self.produced == 1:
+            time.sleep(2)
+
+
+def test_a_worker_that_is_fenced_between_two_records_ends_and_does_not_fence_the_newer_one(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path
+) -> None:
+    prefix = make_topics(1)
+    now = now_ms()
+    with local_workers(kafka, prefix, tmp_path) as local:
+        worker = local.start()
+        run_until(worker, lambda: bool(worker._partitions) and all(p.restored for p in worker._partitions.values()))
+        slow = SlowProducer(worker)
+        newer = Producer(producer_options({"bootstrap.servers": kafka}, transactional_id=f"{prefix}sms-correlate-one"))
+        newer.init_transactions(30)
+        Sender(kafka, prefix).send([submit("m1", now), submit("m2", now)])
+        with pytest.raises(FencedError):
+            run_for(worker, 20)
+        assert slow.produced == 1
+        newer.begin_transaction()  # it is still the one with the name
+        newer.produce(prefix + "sms.dead-letter", b"x")
+        newer.commit_transaction(30)
 
 
 def test_two_workers_of_one_name_are_refused_on_one_machine(
