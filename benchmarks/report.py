@@ -11,11 +11,11 @@ from rich.table import Table
 
 OURS, DEFAULTS, CONSUME, FAUST, TUNED = "correlate", "defaults", "consume", "faust", "faust tuned"
 _TITLES = {
-    OURS: "correlate worker",
-    DEFAULTS: "the same with route health and receipt index",
-    CONSUME: "(a) consume and decode alone",
+    OURS: "correlate: the join",
+    DEFAULTS: "+ route health, receipt index",
+    CONSUME: "(a) consume, decode alone",
     FAUST: "(b) plain Faust join",
-    TUNED: "(c) Faust join tuned for speed",
+    TUNED: "(c) Faust join, tuned",
 }
 SPEED, CPU = "events_per_s", "cpu_us_per_event"
 
