@@ -21,6 +21,8 @@ _HANGS_S = 60.0
 _PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _MOST_IN_A_ROW = 10
+_REFUSALS = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS)
+"""The group has moved on: the transaction is to be aborted, and the client is as good as before."""
 
 
 class Transactions:
@@ -102,8 +104,9 @@ class Transactions:
             raise error
         log.warning("the transaction is aborted, its batch will be done again: %s", cause)
         # A producer that learns between two calls that it is fenced says "fatal" to the next one; aborting tells why.
-        may_abort = cause.txn_requires_abort() or cause.code() == KafkaError._FATAL
-        if not (may_abort and self._aborted()):
+        # One whose records failed must not go on: its sequence numbers have a gap, and its next call may hang.
+        refused = cause.txn_requires_abort() and cause.code() in _REFUSALS
+        if not ((refused or cause.code() == KafkaError._FATAL) and self._aborted()):
             self.start()
         time.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**self._failed_in_a_row))
 
