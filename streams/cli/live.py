@@ -65,7 +65,7 @@ def up(context: Context, data: Path, port: int, workers: int) -> None:
     show_default=True,
     help="Where to leave the data; a folder of an earlier demo is replaced.",
 )
-@click.option("--messages", type=click.IntRange(min=100), default=4_000, show_default=True, help="Of the three days.")
+@click.option("--messages", type=click.IntRange(min=100), default=2_000, show_default=True, help="Of the three days.")
 @click.option("--live", type=DURATION, default="10s", show_default=True, help="How long traffic then goes on.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other traffic.")
 @click.option("--incident/--no-incident", default=True, show_default=True, help="A provider fails in the last minutes.")
