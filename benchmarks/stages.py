@@ -29,7 +29,7 @@ HOOKS: list[tuple[str, Any, str]] = [
     ("intake", CorrelateWorker, "_intake"),
     ("align", Inputs, "take"),
     ("join", Partition, "work"),
-    ("health", HealthLog, "take"),
+    ("health", HealthLog, "end_step"),
     ("health", Output, "told"),
     ("encode", Output, "delta"),
     ("encode", Output, "dead_letters"),

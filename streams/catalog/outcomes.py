@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-OK = "ok"
-TEMPORARY = "temporary"
-PERMANENT = "permanent"
-UNKNOWN = "unknown"
+OK: Final = "ok"
+TEMPORARY: Final = "temporary"
+PERMANENT: Final = "permanent"
+UNKNOWN: Final = "unknown"
 
 
 class AnswerOutcome(NamedTuple):
@@ -34,5 +34,5 @@ class ReportOutcome(NamedTuple):
     known: bool
 
 
-UNKNOWN_ANSWER = AnswerOutcome(UNKNOWN, "unknown_code", "undetermined", "keep")
-UNKNOWN_REPORT = ReportOutcome("enroute", False, "unknown_code", "undetermined", "keep", None, False)
+UNKNOWN_ANSWER: Final = AnswerOutcome(UNKNOWN, "unknown_code", "undetermined", "keep")
+UNKNOWN_REPORT: Final = ReportOutcome("enroute", False, "unknown_code", "undetermined", "keep", None, False)

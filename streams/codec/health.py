@@ -6,17 +6,18 @@ A contract test holds every byte against the reference codec.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from streams.codec.avro import value_header
 from streams.codec.schemas import Registry, reader_schema
 from streams.codec.status import encode_long, encode_string
 from streams.events import ROUTE_HEALTH, RouteHealth
 
-_FIELDS = RouteHealth._fields
+_FIELDS: Final = RouteHealth._fields
 _FIRST_NUMBER, _FIRST_MAP = _FIELDS.index("window_start_ms"), _FIELDS.index("refusal_reasons")
-_RECIPIENTS = _FIELDS.index("recipients")
-_SMALL = [encode_long(number) for number in range(1 << 12)]
-_MEMORY = 20_000
+_RECIPIENTS: Final = _FIELDS.index("recipients")
+_SMALL: Final = [encode_long(number) for number in range(1 << 12)]
+_MEMORY: Final = 20_000
 _NULL, _BYTES = b"\0", b"\2"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import fastavro
 
@@ -19,25 +19,25 @@ from streams.correlator.message import Message
 from streams.correlator.verdict import Verdict
 from streams.events import MESSAGE_STATUS, Submit
 
-_HEAD = ("account", "message_id", "campaign", "created_at_ms")
-_ROUTE = ("attempt", "provider", "sender")
-_KIND = ("country", "traffic_type", "encoding", "parts")
-_PRICE = ("price_micros", "currency")
-_TAIL = (*_ROUTE, "recipient", *_KIND, "submitted_at_ms", *_PRICE, "attributes")
-_FEW = (
+_HEAD: Final = ("account", "message_id", "campaign", "created_at_ms")
+_ROUTE: Final = ("attempt", "provider", "sender")
+_KIND: Final = ("country", "traffic_type", "encoding", "parts")
+_PRICE: Final = ("price_micros", "currency")
+_TAIL: Final = (*_ROUTE, "recipient", *_KIND, "submitted_at_ms", *_PRICE, "attributes")
+_FEW: Final = (
     *("status", "derived", "settled", "late", "conflict", "duplicate_delivery", "unknown_code"),
     *("reason", "reason_class", "recipient_action", "billable_parts"),
 )
-_CODES = ("response_code", "report_code", "report_err")
-_NEW = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_ms", "received_at_ms")
+_CODES: Final = ("response_code", "report_code", "report_err")
+_NEW: Final = ("version", *_CODES, "provider_message_id", "responded_at_ms", "done_at_ms", "received_at_ms")
 
-_MEMORY = 20_000
-_VERSIONS = 4096
-_TIME_BYTES = 6
+_MEMORY: Final = 20_000
+_VERSIONS: Final = 4096
+_TIME_BYTES: Final = 6
 """Of a time in milliseconds, from 1970-07 to 2039-09."""
-LOW = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
+LOW: Final = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 """Two bytes of a varint that goes on, by the 14 bits they carry."""
-HIGH = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
+HIGH: Final = [b""] * 128 + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 """The last two bytes of a varint."""
 
 
@@ -55,7 +55,7 @@ def encode_long(value: int) -> bytes:
     return bytes(out)
 
 
-SHORT = [bytes((n << 1,)) for n in range(64)]
+SHORT: Final = [bytes((n << 1,)) for n in range(64)]
 
 
 def encode_string(value: str) -> bytes:

@@ -9,56 +9,44 @@ than that counts at the edge, so that nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from streams.correlator.counting import Counting
+from streams.correlator.lanes import take_numbers
 from streams.correlator.recipients import details_of
-from streams.correlator.step import Delta
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals, record_of, sparse
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
 from streams.events import RouteHealth
 from streams.health.heartbeat import WINDOW_MS, heartbeat
 
-RETELL_MS = 5_000
+RETELL_MS: Final = 5_000
 """A window that is over is told again after so much stream time at the soonest."""
 
 
 class Health:
-    """The totals of one source partition."""
+    """The totals of one source partition; ``counting`` is told by `streams.correlator.step` what happens."""
 
     def __init__(self, partition: int, rules: Rules) -> None:
         """Start with nothing counted."""
         self._partition = partition
-        self._counting = Counting(rules, self._changing)
+        self.counting = Counting(rules, self._changing)
         self.windows: dict[int, dict[Route, Totals]] = {}
         self._open: set[int] = set()
-        self._changed: dict[tuple[int, Route], Totals] = {}
-        self._untold: dict[int, set[Route]] = {}
+        self._touched: list[Totals] = []
+        self._changed: list[Totals] = []
+        self._untold: dict[int, list[Totals]] = {}
         self._told_ms: dict[int, int] = {}
-        self._now_ms = 0
         self._beat = 0
 
     # ---- counting ----------------------------------------------------------------------------------------------
 
-    def take(self, delta: Delta, before_ms: int, now_ms: int) -> None:
-        """Count what a step did that moved stream time from `before_ms` to `now_ms`."""
-        self._now_ms = now_ms
-        self._counting.count(delta, before_ms - KEEP_MS)
-        over = [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
-        _detail(totals for window in over for totals in self.windows[window].values())
-        for window in over:
-            self._open.discard(window)
-            for route, totals in self.windows[window].items():
-                totals.close()
-                self._changed[window, route] = totals
-
     def _changing(self, window: int, route: Route) -> Totals:
         """Return totals that are about to change."""
         totals = self._totals(window, route)
-        totals.changed_ms = self._now_ms
-        self._changed[window, route] = totals
-        self._untold.setdefault(window, set()).add(route)
+        if not totals.touched:
+            totals.touched = True
+            self._touched.append(totals)
         return totals
 
     def _totals(self, window: int, route: Route) -> Totals:
@@ -67,9 +55,34 @@ class Health:
             routes = self.windows[window] = {}
         totals = routes.get(route)
         if totals is None:
-            totals = routes[route] = Totals()
+            totals = routes[route] = Totals(window, route)
             self._open.add(window)
         return totals
+
+    def end_step(self, now_ms: int) -> None:
+        """A step has moved stream time to `now_ms`: note what it changed, and close the windows that are over."""
+        self.counting.lanes.end_step()
+        touched, self._touched = self._touched, []
+        take_numbers(touched)
+        for totals in touched:
+            totals.touched = False
+            totals.changed_ms = now_ms
+            self._note_changed(totals)
+            if not totals.untold:
+                totals.untold = True
+                self._untold.setdefault(totals.window, []).append(totals)
+        over = [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
+        _detail([totals for window in over for totals in self.windows[window].values()])
+        for window in over:
+            self._open.discard(window)
+            for totals in self.windows[window].values():
+                totals.close()
+                self._note_changed(totals)
+
+    def _note_changed(self, totals: Totals) -> None:
+        if not totals.changed:
+            totals.changed = True
+            self._changed.append(totals)
 
     # ---- telling -----------------------------------------------------------------------------------------------
 
@@ -78,18 +91,18 @@ class Health:
 
         At the end comes a heartbeat, once a window: how far this partition has got.
         """
-        due = sorted(w for w in self._untold if self._is_due(w, now_ms))
-        places = [(window, route) for window in due for route in sorted(self._untold.pop(window))]
-        chosen = [self.windows[w][route] for w, route in places]
+        due = [w for w in self._untold if self._is_due(w, now_ms)]
+        due.sort()
+        chosen = [totals for window in due for totals in self._untold.pop(window)]
         _detail(chosen)
-        told = [
-            record_of(totals, *counted, route, window, self._partition, now_ms)
-            for (window, route), totals, counted in zip(places, chosen, sparse(chosen), strict=True)
-        ]
-        self._told_ms |= dict.fromkeys(due, now_ms)
+        told = [totals.record(self._partition, now_ms) for totals in chosen]
+        for totals in chosen:
+            totals.untold = False
+        for window in due:
+            self._told_ms[window] = now_ms
         for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
-            for route in self.windows.pop(window):
-                self._changed.pop((window, route), None)
+            for totals in self.windows.pop(window).values():
+                totals.changed = False  # the changelog forgets it too
             self._told_ms.pop(window, None)
             self._open.discard(window)
         if now_ms // WINDOW_MS > self._beat:
@@ -106,9 +119,11 @@ class Health:
 
     def changes(self) -> Iterator[tuple[int, Any]]:
         """Yield what changed since the last time: until when (stream time) it matters, and the packed totals."""
-        changed, self._changed = self._changed, {}
-        for ((window, route), totals), counted in zip(changed.items(), sparse([*changed.values()]), strict=True):
-            yield (window + 1) * WINDOW_MS + KEEP_MS, (window, route, totals.pack(*counted))
+        changed, self._changed = self._changed, []
+        for totals in changed:
+            if totals.changed:
+                totals.changed = False
+                yield (totals.window + 1) * WINDOW_MS + KEEP_MS, (totals.window, totals.route, totals.pack())
 
     def restore(self, change: Any) -> None:
         """Take in what `changes` yielded; in the same order."""
@@ -123,7 +138,9 @@ class Health:
             if all(totals.recipients is None for totals in routes.values()):
                 self._open.discard(window)
             since_ms = now_ms - RETELL_MS if (window + 1) * WINDOW_MS <= now_ms else 0
-            untold = {route for route, totals in routes.items() if totals.changed_ms >= since_ms}
+            untold = [totals for totals in routes.values() if totals.changed_ms >= since_ms]
+            for totals in untold:
+                totals.untold = True
             if untold:
                 self._untold[window] = untold
         self._open &= self.windows.keys()
@@ -134,12 +151,14 @@ class Health:
         for routes in self.windows.values():
             for totals in routes.values():
                 totals.fresh = totals.recipients or []
-        self._changed = {(w, route): totals for w, routes in self.windows.items() for route, totals in routes.items()}
+                self._note_changed(totals)
         return [change for _, change in self.changes()]
 
 
-def _detail(totals: Iterable[Totals]) -> None:
+def _detail(totals: list[Totals]) -> None:
     """Work out what is said of the recipients, where they changed."""
-    stale = [(one, one.recipients) for one in totals if one.details is None and one.recipients is not None]
-    for (one, _), details in zip(stale, details_of([recipients for _, recipients in stale]), strict=True):
-        one.details = details
+    stale = [one for one in totals if one.details is None]
+    values = [one.recipients for one in stale if one.recipients is not None]
+    if values:
+        for one, details in zip(stale, details_of(values), strict=True):
+            one.details = details

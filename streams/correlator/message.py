@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from streams.correlator.facts import Facts
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-GENERAL, FIRST_SUBMIT, FIRST_ANSWER, SEGMENTS, ANNOUNCED, ON_ITS_WAY, FIRST_REPORT = range(7)
+GENERAL: Final = 0
+FIRST_SUBMIT: Final = 1
+FIRST_ANSWER: Final = 2
+SEGMENTS: Final = 3
+ANNOUNCED: Final = 4
+ON_ITS_WAY: Final = 5
+FIRST_REPORT: Final = 6
 """How simple the history of a message is so far; `streams.correlator.shortcuts` continues the simple ones."""
 
-PACKED_FORMAT = 1
+PACKED_FORMAT: Final = 1
 
 
 class Message(Facts):

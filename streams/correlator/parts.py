@@ -6,7 +6,7 @@ docs/status-rules.md, sections 3 and 4. Nothing here depends on the stream time 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.catalog.outcomes import OK, PERMANENT, AnswerOutcome, ReportOutcome
 from streams.correlator.timeouts import Policy
@@ -15,7 +15,7 @@ from streams.events import DeliveryReport, SubmitResponse
 RatedAnswer = tuple[SubmitResponse, AnswerOutcome]
 RatedReport = tuple[DeliveryReport, ReportOutcome]
 
-_OVERRIDDEN_BY_DELIVERED = ("expired", "unknown")
+_OVERRIDDEN_BY_DELIVERED: Final = ("expired", "unknown")
 
 
 class Timeout(NamedTuple):
@@ -42,7 +42,7 @@ class Told(NamedTuple):
     first_final_ms: int | None
 
 
-_NOTHING_TOLD = Told(None, None, False, None, None, None)
+_NOTHING_TOLD: Final = Told(None, None, False, None, None, None)
 
 
 class Standing(NamedTuple):
@@ -61,7 +61,7 @@ class Standing(NamedTuple):
     told: Told
 
 
-_NOTHING_STANDS = Standing(None, False, None, None, False, _NOTHING_TOLD)
+_NOTHING_STANDS: Final = Standing(None, False, None, None, False, _NOTHING_TOLD)
 _new = tuple.__new__
 """Makes a named tuple at half the cost of calling its class."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ from streams.health.sketch import UInts
 
 Ints = npt.NDArray[np.int64]
 
-_MOST_DIGITS = 18
-_NO_NUMBER = 1 << 63
-_RANK_BITS = 54
-_SPARSE = b"\x01"
-_DENSE_FROM = 512
+_MOST_DIGITS: Final = 18
+_NO_NUMBER: Final = 1 << 63
+_RANK_BITS: Final = 54
+_SPARSE: Final = b"\x01"
+_DENSE_FROM: Final = 512
+_NAME_BITS: Final = 44
 
 
 def value_of(recipient: str) -> int:
@@ -48,7 +49,7 @@ class Details(NamedTuple):
     ranges: dict[str, int]
 
 
-NO_DETAILS = Details(b"", {})
+NO_DETAILS: Final = Details(b"", {})
 
 
 def details_of(windows: Sequence[Sequence[UInts]]) -> list[Details]:
@@ -90,17 +91,27 @@ def _sketches(groups: Ints, values: UInts, many: int) -> list[bytes]:
 
 def _fullest(groups: Ints, values: UInts, many: int) -> list[dict[str, int]]:
     numeric = (values < np.uint64(_NO_NUMBER)) & (values >= np.uint64(100))
-    groups, names = groups[numeric], values[numeric] // np.uint64(100)
-    order = np.lexsort((names, groups))
-    groups, names = groups[order], names[order]
+    groups, names = _sorted(groups[numeric], values[numeric] // np.uint64(100))
     first = np.flatnonzero(np.append(True, (groups[1:] != groups[:-1]) | (names[1:] != names[:-1]))[: len(names)])
     counts = np.diff(first, append=len(names))
     groups, names = groups[first], names[first]
-    order = np.lexsort((sketch.mix_many(names), -counts, groups))
-    groups, names, counts = groups[order], names[order], counts[order]
     cuts = np.searchsorted(groups, np.arange(many + 1)).tolist()
-    found = []
+    texts = pc.cast(pa.array(names), pa.string()).to_pylist()
+    all_counts: list[int] = counts.tolist()
+    found: list[dict[str, int]] = []
     for start, end in itertools.pairwise(cuts):
-        end = min(end, start + sketch.KEPT_RANGES)
-        found.append(dict(zip(map(str, names[start:end].tolist()), counts[start:end].tolist(), strict=True)))
+        if end - start <= sketch.KEPT_RANGES:
+            found.append(dict(zip(texts[start:end], all_counts[start:end], strict=True)))
+            continue
+        order = np.lexsort((sketch.mix_many(names[start:end]), -counts[start:end]))[: sketch.KEPT_RANGES]
+        found.append({texts[start + i]: all_counts[start + i] for i in order.tolist()})
     return found
+
+
+def _sorted(groups: Ints, names: UInts) -> tuple[Ints, UInts]:
+    """Sort by group, then by name; as one number each where both fit into it, which is much faster."""
+    if len(names) and int(names.max()) >> _NAME_BITS == 0 and int(groups[-1]) >> (63 - _NAME_BITS) == 0:
+        both = np.sort(groups.astype(np.uint64) << np.uint64(_NAME_BITS) | names)
+        return (both >> np.uint64(_NAME_BITS)).astype(np.int64), both & np.uint64((1 << _NAME_BITS) - 1)
+    order = np.lexsort((names, groups))
+    return groups[order], names[order]

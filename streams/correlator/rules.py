@@ -6,6 +6,7 @@ Read docs/status-rules.md beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from streams.correlator.attempts import Attempt, AttemptVerdict
 from streams.correlator.facts import Facts
@@ -13,8 +14,8 @@ from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import DELIVERED, OPEN_ORDER, Finding, Verdict
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-_FACT = 256
-_MOST_TIMEOUTS = 255
+_FACT: Final = 256
+_MOST_TIMEOUTS: Final = 255
 _new = tuple.__new__
 """Makes a named tuple at half the cost of calling its class."""
 

@@ -5,6 +5,8 @@ As `streams.correlator.shortcuts`: the very verdicts that `evaluate` would give,
 
 from __future__ import annotations
 
+from typing import Final
+
 from streams.catalog import ReportOutcome
 from streams.catalog.outcomes import OK
 from streams.correlator.message import FIRST_ANSWER, FIRST_SUBMIT, GENERAL, SEGMENTS, Message
@@ -21,7 +23,7 @@ from streams.correlator.verdict import (
 )
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-_FACT = 256
+_FACT: Final = 256
 
 Answers = dict[int, SubmitResponse]
 Reports = dict[int, tuple[DeliveryReport, ReportOutcome]]

@@ -17,6 +17,8 @@ them by name.
 
 from __future__ import annotations
 
+from typing import Final
+
 from streams.catalog import AnswerOutcome
 from streams.catalog.outcomes import OK, PERMANENT, UNKNOWN
 from streams.correlator import segments
@@ -45,11 +47,11 @@ from streams.correlator.verdict import (
 )
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
-_SUBMITTED = open_finding(SUBMITTED)
-_PENDING = open_finding(PENDING)
-_ACCEPTED = [open_finding(ACCEPTED, parts) for parts in range(256)]
-_FACT = 256
-_MEMORY = 50_000
+_SUBMITTED: Final = open_finding(SUBMITTED)
+_PENDING: Final = open_finding(PENDING)
+_ACCEPTED: Final = [open_finding(ACCEPTED, parts) for parts in range(256)]
+_FACT: Final = 256
+_MEMORY: Final = 50_000
 _new = tuple.__new__
 """Makes a named tuple at half the cost of calling its class."""
 

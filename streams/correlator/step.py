@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from streams.correlator.counting import Counting
 from streams.correlator.message import GENERAL, Message
-from streams.correlator.noted import Noted, Passed, Silent, Special, submit_of
 from streams.correlator.rules import evaluate
 from streams.correlator.shortcuts import Shortcuts
 from streams.correlator.store import Store
@@ -21,7 +21,7 @@ from streams.correlator.timeouts import DAY, Rules
 from streams.correlator.verdict import SUBMITTED, Verdict, message_status
 from streams.events import DeliveryReport, Event, OrphanReport, Submit, SubmitResponse
 
-REFRESH_MS = 7 * DAY
+REFRESH_MS: Final = 7 * DAY
 """How often the state of a message that waits for nothing is written anew (it would fall out of the changelog)."""
 
 
@@ -38,8 +38,7 @@ _TIME: dict[type, Any] = {
 class Delta:
     """What a step changed. ``changed`` and ``dropped`` are the state changes, the rest is output.
 
-    ``said_ms`` has for each revision the stream time at which it was said, for a timeout its deadline. ``noted`` is
-    for those who count what happened.
+    ``said_ms`` has for each revision the stream time at which it was said, for a timeout its deadline.
     """
 
     revisions: list[tuple[Message, Verdict]] = field(default_factory=list)
@@ -50,11 +49,9 @@ class Delta:
     events: int = 0
     duplicates: int = 0
     timeouts: int = 0
-    noted: Noted = field(default_factory=Noted)
 
     def merge(self, later: Delta) -> None:
         """Add what a later step of the same partition changed, one that took in no events."""
-        self.noted.merge(later.noted, len(self.revisions))
         self.revisions += later.revisions
         self.said_ms += later.said_ms
         for key in later.dropped:
@@ -71,35 +68,44 @@ class Correlator:
     """Joins the events of one partition."""
 
     def __init__(
-        self, rules: Rules, store: Store, time: StreamTime | None = None, *, use_shortcuts: bool = True
+        self,
+        rules: Rules,
+        store: Store,
+        time: StreamTime | None = None,
+        *,
+        counting: Counting | None = None,
+        use_shortcuts: bool = True,
     ) -> None:
-        """Work by `rules` on the messages in `store`, from stream time `time` on.
+        """Work by `rules` on the messages in `store`, from stream time `time` on; `counting` is told what happens.
 
         Without shortcuts everything goes by the general rules: slower, and with the same results (a test compares).
         """
         self.rules = rules
         self.store = store
         self.time = time or StreamTime()
+        self.counting = counting
         self._shortcuts = Shortcuts(rules)
         self._use_shortcuts = use_shortcuts
 
     def step(self, events: Iterable[Event]) -> Delta:
         """Take in events, in order; then let every timeout that stream time has reached pass."""
         delta = Delta()
-        events = list(events)
-        kinds = [event.__class__ for event in events]
+        taken: list[Any] = list(events)
+        kinds = [event.__class__ for event in taken]
         sources = [_SOURCE[kind] for kind in kinds]
         before = self.time.now_ms
-        times: list[Any] = [event[_TIME[kind]] for event, kind in zip(events, kinds, strict=True)]
-        delta.noted.events, delta.noted.sources, delta.noted.times_ms = events, sources, times
-        times, bases = self.time.see(sources, times)
+        dated: list[int] = [event[_TIME[kind]] for event, kind in zip(taken, kinds, strict=True)]
+        counting = self.counting
+        if counting is not None:
+            counting.one.begin(before)
+        times, bases = self.time.see(sources, dated)
         store, shortcuts = self.store, self._shortcuts
         use_shortcuts, elsewhere = self._use_shortcuts, store.elsewhere
         in_memory, get, keeping = store.messages, store.get, self.rules.keeping
         submit, answer, report = shortcuts.submit, shortcuts.answer, shortcuts.report
         revisions, said_ms, changed = delta.revisions, delta.said_ms, delta.changed
         event: Any
-        for event, kind, now, base in zip(events, kinds, times, bases, strict=True):
+        for event, source, at, now, base in zip(taken, sources, dated, times, bases, strict=True):
             key = f"{event[0]}\x00{event[1]}"
             message = in_memory.get(key)
             if message is None and elsewhere:
@@ -110,23 +116,25 @@ class Correlator:
             before = now
             if message is None:
                 message = in_memory[key] = Message(key, event[0], event[1])
-                verdict = submit(message, event, now) if kind is Submit and use_shortcuts else None
+                verdict = submit(message, event, now) if source == SUBMITS and use_shortcuts else None
             elif not message.stage:
                 verdict = None
-            elif kind is SubmitResponse:
+            elif source == ANSWERS:
                 verdict = answer(message, event, now)
-            elif kind is DeliveryReport:
+            elif source == REPORTS:
                 verdict = report(message, event, now)
             else:
                 verdict = shortcuts.handed_over(message, event, now)
             if verdict is None:
-                self._take(message, event, kind, now, base, delta)
+                self._take(message, event, event.__class__, now, base, delta)
                 continue
             # What `_said` does, for what a shortcut says: no timeout has passed, nothing was settled before.
             deadline = verdict[8]
             revisions.append((message, verdict))
             said_ms.append(base)
             changed[key] = message
+            if counting is not None:
+                counting.plain(message, event, source, at, verdict, base)
             message.version = verdict[5]
             message.deadline_ms = deadline
             if deadline is not None:
@@ -139,13 +147,15 @@ class Correlator:
             if due > message.longest_due_ms:
                 message.longest_due_ms = due
         self._schedule(changed.values())
-        delta.events += len(events)
+        delta.events += len(taken)
         self._timers(delta)
         return delta
 
     def advance_to(self, stream_time_ms: int) -> Delta:
         """Move stream time (all inputs are at their end) and let the timeouts pass that it reaches."""
         delta = Delta()
+        if self.counting is not None:
+            self.counting.one.begin(self.time.now_ms)
         self.time.advance(stream_time_ms)
         self._timers(delta)
         return delta
@@ -164,29 +174,21 @@ class Correlator:
             new = message.add_answer(event) if kind is SubmitResponse else message.add_report(event)
             new_fact = sum(map(len, before)) < len(message.answers) + len(message.reports)
             if new and not new_fact:
-                new = self._earlier_copy(message, *before, now)
+                new = self._earlier_copy(message, *before, now, base_ms)
                 message.stage = GENERAL
                 delta.changed[message.key] = message
-        if not new or not message.submits:
-            submit = submit_of(message, event) if message.submits else None
-            delta.noted.silent.append(Silent(len(delta.revisions), submit, not new, base_ms))
+        counting = self.counting
         if not new:
             delta.duplicates += 1
+            if counting is not None:
+                counting.one.copy(message, event, base_ms)
             return
         message.stage = GENERAL
         verdict = evaluate(message, self.rules, now)
-        if verdict is not None:
+        if verdict is not None and counting is not None:
             told = was_settled or verdict.finding.conflict
             was = self._before(message, now) if told and new_fact and kind is DeliveryReport else None
-            first = kind is SubmitResponse and sum(a.attempt == event.attempt for a in message.answers) == 1
-            special = (
-                submit_of(message, event),
-                new_fact,
-                first,
-                was.finding.status if was else "",
-                was is not None and was.finding.conflict,
-            )
-            delta.noted.special.append(Special(len(delta.revisions), *special, early))
+            counting.one.special(message, event, verdict, new_fact, was, early, base_ms)
         self._said(message, verdict, base_ms, delta)
 
     def _before(self, message: Message, now: int) -> Verdict | None:
@@ -198,7 +200,12 @@ class Correlator:
         return verdict
 
     def _earlier_copy(
-        self, message: Message, answers: tuple[SubmitResponse, ...], reports: tuple[DeliveryReport, ...], now: int
+        self,
+        message: Message,
+        answers: tuple[SubmitResponse, ...],
+        reports: tuple[DeliveryReport, ...],
+        now: int,
+        base_ms: int,
     ) -> bool:
         """A copy dated earlier has replaced a known fact: tell whether that makes a difference to be said."""
         after = message.answers, message.reports
@@ -209,17 +216,27 @@ class Correlator:
         if said is None or verdict is None:
             return True
         filed = (message.campaign, message.created_at_ms)
-        return message_status(*filed, said) != message_status(*filed, verdict)
+        if message_status(*filed, said) != message_status(*filed, verdict):
+            return True
+        if verdict.deadline_ms != message.deadline_ms:  # what is waited for is dated otherwise now
+            self._wait(message, verdict, base_ms)
+        return False
 
     def _said(self, message: Message, verdict: Verdict | None, base_ms: int, delta: Delta) -> None:
         """Put out a verdict, and note when the message is due next. `base_ms`: keeping counts from there."""
+        if verdict is not None:
+            delta.revisions.append((message, verdict))
+            delta.said_ms.append(base_ms)
+            message.version = verdict.version
+        delta.changed[message.key] = message
+        self._wait(message, verdict, base_ms)
+
+    def _wait(self, message: Message, verdict: Verdict | None, base_ms: int) -> None:
+        """Note when time next has something to do with a message."""
         due = deadline = drop_at = None
         if verdict is None:
             drop_at = base_ms + self.rules.keeping.unmatched_ms
         else:
-            delta.revisions.append((message, verdict))
-            delta.said_ms.append(base_ms)
-            message.version = verdict.version
             due = deadline = verdict.deadline_ms
             if verdict.finding.settled:
                 keeping = self.rules.keeping
@@ -234,7 +251,6 @@ class Correlator:
             message.longest_due_ms = due
         message.deadline_ms = deadline
         message.drop_at_ms = drop_at
-        delta.changed[message.key] = message
         message.due_ms = due
 
     def _schedule(self, messages: Iterable[Message]) -> None:
@@ -260,9 +276,10 @@ class Correlator:
         while message.due_ms <= until_ms:
             if message.deadline_ms is not None and message.deadline_ms <= message.due_ms:
                 delta.timeouts += 1
-                delta.noted.passed.append(Passed(len(delta.revisions), message.drop_at_ms is not None))
                 message.stage = GENERAL
                 verdict = evaluate(message, self.rules, message.deadline_ms)
+                if self.counting is not None and verdict is not None and message.drop_at_ms is None:
+                    self.counting.one.passed(verdict, message.deadline_ms)
                 self._said(message, verdict, message.deadline_ms, delta)
             elif message.drop_at_ms is not None:
                 self._forget(message, delta)
@@ -276,7 +293,9 @@ class Correlator:
         if not message.submits:
             given_up = orphans(message)
             delta.orphans += given_up
-            delta.noted.given_up += [(message.due_ms, orphan) for orphan in given_up]
+            if self.counting is not None:
+                for orphan in given_up:
+                    self.counting.one.given_up(orphan, message.due_ms)
         self.store.drop(message)
         delta.changed.pop(message.key, None)
         delta.dropped.append(message.key)

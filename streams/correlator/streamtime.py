@@ -7,13 +7,16 @@ not hold it back; when all were, wall clock may move it (`advance`). It never go
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-SUBMITS, ANSWERS, REPORTS = 0, 1, 2
-INPUTS = 3
+SUBMITS: Final = 0
+ANSWERS: Final = 1
+REPORTS: Final = 2
+INPUTS: Final = 3
 
-UNKNOWN_TIME = 0
+UNKNOWN_TIME: Final = 0
 """Stream time before every input that is not at its end has shown an event."""
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from streams.catalog import AnswerOutcome, Catalog, ReportOutcome
 
-SECOND = 1_000
-HOUR = 3_600 * SECOND
-DAY = 24 * HOUR
+SECOND: Final = 1_000
+HOUR: Final = 3_600 * SECOND
+DAY: Final = 24 * HOUR
 
-RECEIPT_PARTS = ("all", "first", "last", "any")
+RECEIPT_PARTS: Final = ("all", "first", "last", "any")
 
 
 class Policy(NamedTuple):
@@ -80,7 +80,7 @@ class Rules:
 K = TypeVar("K")
 V = TypeVar("V")
 
-_MEMORY = 50_000
+_MEMORY: Final = 50_000
 
 
 def _remember(cache: dict[K, V], key: K, value: V) -> V:

@@ -6,36 +6,48 @@ after its end by stream time, what `streams.health.sketch` makes of them is kept
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from streams.correlator import verdict as words
 from streams.correlator.recipients import NO_DETAILS, Details
-from streams.events import RouteHealth, Submit
+from streams.events import RouteHealth
 from streams.health import buckets, sketch
 from streams.health.heartbeat import WINDOW_MS
 from streams.health.sketch import UInts
 
-KEEP_MS = 10 * 60_000
+KEEP_MS: Final = 10 * 60_000
 """How far behind stream time an event may be dated and still count in its own window; older ones count there."""
-DETAIL_MS = 5_000
+DETAIL_MS: Final = 5_000
 """How long after the end of a window (stream time) its submits still count for recipients and ranges."""
 
-_FIELDS = RouteHealth._fields
-COUNTERS = _FIELDS[_FIELDS.index("submits") : _FIELDS.index("refusal_reasons")]
-SUBMITS, RESPONSES_OK, RESPONSES_TEMPORARY, RESPONSES_PERMANENT, RESPONSES_UNKNOWN = range(5)
-DELIVERED, PARTIALLY_DELIVERED, FAILED, UNCONFIRMED, REPORTS_INTERMEDIATE = range(5, 10)
-TIMEOUTS_NO_RESPONSE, TIMEOUTS_NO_RECEIPT, TIMEOUTS_EXPIRED = range(10, 13)
-LATE, DUPLICATES, CONFLICTS, ORPHANS, UNKNOWN_CODES = range(13, 18)
-RESPONSE_LATENCY = len(COUNTERS)
-RECEIPT_LATENCY = RESPONSE_LATENCY + len(buckets.BOUNDS)
-MEASURES = RECEIPT_LATENCY + len(buckets.BOUNDS)
+_FIELDS: Final = RouteHealth._fields
+COUNTERS: Final = _FIELDS[_FIELDS.index("submits") : _FIELDS.index("refusal_reasons")]
+SUBMITS: Final = 0
+RESPONSES_OK: Final = 1
+RESPONSES_TEMPORARY: Final = 2
+RESPONSES_PERMANENT: Final = 3
+RESPONSES_UNKNOWN: Final = 4
+DELIVERED: Final = 5
+PARTIALLY_DELIVERED: Final = 6
+FAILED: Final = 7
+UNCONFIRMED: Final = 8
+REPORTS_INTERMEDIATE: Final = 9
+TIMEOUTS_NO_RESPONSE: Final = 10
+TIMEOUTS_NO_RECEIPT: Final = 11
+TIMEOUTS_EXPIRED: Final = 12
+LATE: Final = 13
+DUPLICATES: Final = 14
+CONFLICTS: Final = 15
+ORPHANS: Final = 16
+UNKNOWN_CODES: Final = 17
+RESPONSE_LATENCY: Final = 18
+RECEIPT_LATENCY: Final = 71
+MEASURES: Final = 124
 """Whatever is counted has a number: the counters, then the buckets of the two histograms."""
 
-FINAL = {
+FINAL: Final = {
     words.DELIVERED: DELIVERED,
     words.PARTIALLY_DELIVERED: PARTIALLY_DELIVERED,
     words.FAILED: FAILED,
@@ -47,25 +59,53 @@ Route = tuple[str, str, str, str]
 """Account, provider, country, traffic type."""
 
 
-if COUNTERS[LATE] != "late" or len(COUNTERS) != UNKNOWN_CODES + 1:
+_ENDS = (len(COUNTERS), RESPONSE_LATENCY + len(buckets.BOUNDS), RECEIPT_LATENCY + len(buckets.BOUNDS))
+if COUNTERS[LATE] != "late" or _ENDS != (RESPONSE_LATENCY, RECEIPT_LATENCY, MEASURES):
     raise AssertionError("the counters of sms.route-health have changed: mend this module")
 
 
 class Totals:
-    """One route in one window. ``recipients`` is None once it is closed; ``fresh`` are those not packed yet."""
+    """One route in one window (from 1970): ``counts`` by measure, reasons, the sample, and the recipients.
 
-    __slots__ = ("changed_ms", "counts", "details", "failures", "fresh", "recipients", "refusals", "sample")
+    ``numbers`` are the recipients that the step that is going on brought, ``campaigns`` those of each, for marketing.
+    ``recipients`` are the values of all earlier ones, None once the window is closed; ``fresh`` are those not packed
+    yet. ``touched``, ``changed`` and ``untold`` are marks of `streams.correlator.health`: it has been counted in during
+    this step, has not been packed, has not been told since.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "campaigns",
+        "changed",
+        "changed_ms",
+        "counts",
+        "details",
+        "failures",
+        "fresh",
+        "numbers",
+        "recipients",
+        "refusals",
+        "route",
+        "sample",
+        "touched",
+        "untold",
+        "window",
+    )
+
+    def __init__(self, window: int, route: Route) -> None:
         """Start with nothing counted."""
-        self.counts = np.zeros(MEASURES, np.int64)
+        self.window = window
+        self.route = route
+        self.counts = [0] * MEASURES
         self.refusals: dict[str, int] = {}
         self.failures: dict[str, int] = {}
         self.sample: dict[str, int] = {}
+        self.numbers: list[str] = []
+        self.campaigns: list[str] = []
         self.recipients: list[UInts] | None = []
         self.fresh: list[UInts] = []
         self.details: Details | None = NO_DETAILS
         self.changed_ms = 0
+        self.touched = self.changed = self.untold = False
 
     def add_refusal(self, reason: str) -> None:
         """Count the reason of a refused attempt."""
@@ -75,9 +115,9 @@ class Totals:
         """Count the reason of a failed message."""
         self.failures[reason] = self.failures.get(reason, 0) + 1
 
-    def add_sample(self, submit: Submit, hash_: int) -> None:
-        """Count a marketing submit whose recipient, with this hash, is in the sample."""
-        key = sketch.sample_key(submit.campaign, hash_) if submit.traffic_type == "marketing" else ""
+    def add_sample(self, campaign: str, hash_: int) -> None:
+        """Count a marketing submit whose recipient has this hash, where that is in the sample."""
+        key = sketch.sample_key(campaign, hash_)
         if key:
             self.sample[key] = self.sample.get(key, 0) + 1
 
@@ -93,23 +133,31 @@ class Totals:
         self.recipients = None
         self.fresh = []
 
-    def pack(self, measures: bytes, counts: list[int]) -> tuple[Any, ...]:
-        """Return the state as values that msgpack knows; of the recipients only those since the last time.
-
-        `measures` and `counts` are those of ``counts`` that are not zero, as `sparse` gives them.
-        """
-        fresh = None if self.recipients is None else b"".join(values.tobytes() for values in self.fresh)
+    def pack(self) -> tuple[Any, ...]:
+        """Return the state as values that msgpack knows; of the recipients only those since the last time."""
+        counts = self.counts
+        used = [measure for measure, count in enumerate(counts) if count]
+        fresh = None if self.recipients is None else b"".join([values.tobytes() for values in self.fresh])
         self.fresh = []
+        details = self.details if fresh is None and self.details is not None else NO_DETAILS
         return (
-            *(self.changed_ms, measures, counts, self.refusals, self.failures, self.sample, fresh),
-            *(self.details if fresh is None and self.details is not None else NO_DETAILS),
+            self.changed_ms,
+            bytes(used),
+            [counts[measure] for measure in used],
+            self.refusals,
+            self.failures,
+            self.sample,
+            fresh,
+            details.distinct,
+            details.ranges,
         )
 
     def unpack(self, packed: Any) -> None:
         """Take the place of what `pack` gave, after what earlier ones gave."""
         self.changed_ms, used, counts, self.refusals, self.failures, self.sample, fresh, *details = packed
-        self.counts[:] = 0
-        self.counts[np.frombuffer(used, np.uint8)] = counts
+        self.counts = [0] * MEASURES
+        for measure, count in zip(used, counts, strict=True):
+            self.counts[measure] = count
         if fresh is None:
             self.details = Details(*details)
             self.close()
@@ -117,37 +165,18 @@ class Totals:
             self.add_recipients(np.frombuffer(fresh, np.uint64))
             self.fresh = []
 
-
-def sparse(many: Sequence[Totals]) -> list[tuple[bytes, list[int]]]:
-    """Return, for each, the measures that are not zero (a byte each) and their counts."""
-    if not many:
-        return []
-    rows = np.stack([totals.counts for totals in many])
-    which, measures = np.nonzero(rows)
-    names, counts = measures.astype(np.uint8).tobytes(), rows[which, measures].tolist()
-    cuts = np.searchsorted(which, np.arange(len(many) + 1)).tolist()
-    return [(names[start:end], counts[start:end]) for start, end in itertools.pairwise(cuts)]
-
-
-def record_of(
-    totals: Totals, measures: bytes, counts: list[int], route: Route, window: int, partition: int, stream_time_ms: int
-) -> RouteHealth:
-    """Return totals as a record; ``details`` must be there, `measures` and `counts` are what `sparse` gave."""
-    assert totals.details is not None
-    counters = [0] * RESPONSE_LATENCY
-    response: dict[str, int] = {}
-    receipt: dict[str, int] = {}
-    for measure, count in zip(measures, counts, strict=True):
-        if measure < RESPONSE_LATENCY:
-            counters[measure] = count
-        elif measure < RECEIPT_LATENCY:
-            response[buckets.NAMES[measure - RESPONSE_LATENCY]] = count
-        else:
-            receipt[buckets.NAMES[measure - RECEIPT_LATENCY]] = count
-    return RouteHealth._make(
-        (
-            *(*route, window * WINDOW_MS, WINDOW_MS, partition, stream_time_ms),
-            *(*counters, totals.refusals, totals.failures, response, receipt),
-            *(totals.details.distinct or None, totals.details.ranges, totals.sample),
+    def record(self, partition: int, stream_time_ms: int) -> RouteHealth:
+        """Return the totals as they are told; ``details`` must be there."""
+        details = self.details
+        assert details is not None
+        told = (
+            *(*self.route, self.window * WINDOW_MS, WINDOW_MS, partition, stream_time_ms),
+            *(*self.counts[:RESPONSE_LATENCY], self.refusals, self.failures),
+            *(self._histogram(RESPONSE_LATENCY), self._histogram(RECEIPT_LATENCY)),
+            *(details.distinct or None, details.ranges, self.sample),
         )
-    )
+        return RouteHealth._make(told)
+
+    def _histogram(self, first: int) -> dict[str, int]:
+        counts = self.counts
+        return {name: counts[first + i] for i, name in enumerate(buckets.NAMES) if counts[first + i]}

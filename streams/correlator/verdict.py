@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.events import DeliveryReport, MessageStatus, Submit, SubmitResponse
 
-PENDING = "pending"
-EXCLUDED = "excluded"
-SUBMITTED = "submitted"
-ACCEPTED = "accepted"
-ENROUTE = "enroute"
-SENT_WITHOUT_SR = "sent_without_sr"
-DELIVERED = "delivered"
-PARTIALLY_DELIVERED = "partially_delivered"
-FAILED = "failed"
+PENDING: Final = "pending"
+EXCLUDED: Final = "excluded"
+SUBMITTED: Final = "submitted"
+ACCEPTED: Final = "accepted"
+ENROUTE: Final = "enroute"
+SENT_WITHOUT_SR: Final = "sent_without_sr"
+DELIVERED: Final = "delivered"
+PARTIALLY_DELIVERED: Final = "partially_delivered"
+FAILED: Final = "failed"
 
-OPEN_ORDER = {PENDING: 0, SUBMITTED: 1, ACCEPTED: 2, ENROUTE: 3}
+OPEN_ORDER: Final = {PENDING: 0, SUBMITTED: 1, ACCEPTED: 2, ENROUTE: 3}
 """How far a message that is not settled has got."""
 
 
@@ -28,9 +28,9 @@ class Reason(NamedTuple):
     recipient_action: str
 
 
-NO_REASON = Reason("", "none", "keep")
-NO_RESPONSE = Reason("no_response", "undetermined", "retry")
-EXPIRED_REASON = Reason("expired", "temporary", "retry")
+NO_REASON: Final = Reason("", "none", "keep")
+NO_RESPONSE: Final = Reason("no_response", "undetermined", "retry")
+EXPIRED_REASON: Final = Reason("expired", "temporary", "retry")
 
 
 class Finding(NamedTuple):

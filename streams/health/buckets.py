@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 _FIRST_POWER, _LAST_POWER = 4, 56  # of the square root of two: 4 ms to 2**28 ms
 
@@ -19,12 +20,26 @@ BOUNDS: tuple[int, ...] = tuple(round(2 ** (power / 2)) for power in range(_FIRS
 NAMES: tuple[str, ...] = tuple(str(bound) for bound in BOUNDS)
 """The buckets by name, in order."""
 
-_INDEX = {name: index for index, name in enumerate(NAMES)}
+_INDEX: Final = {name: index for index, name in enumerate(NAMES)}
+
+
+_SHORT: Final = tuple(bisect_left(BOUNDS, latency_ms) for latency_ms in range(4096))
+_LAST: Final = len(BOUNDS) - 1
 
 
 def bucket_index(latency_ms: int) -> int:
     """Return which bucket (from 0) a latency in milliseconds belongs to."""
-    return min(bisect_left(BOUNDS, latency_ms), len(BOUNDS) - 1)
+    if latency_ms < 4096:
+        return _SHORT[latency_ms] if latency_ms > 0 else 0
+    if latency_ms > BOUNDS[_LAST]:
+        return _LAST
+    # A 1,024th of it is ten doublings below, give or take what was rounded off.
+    index = bucket_index(latency_ms >> 10) + 20
+    while BOUNDS[index] < latency_ms:
+        index += 1
+    while BOUNDS[index - 1] >= latency_ms:
+        index -= 1
+    return index
 
 
 def bucket(latency_ms: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from streams.events import RouteHealth
 
-WINDOW_MS = 10_000
+WINDOW_MS: Final = 10_000
 """Length of the windows of route health, milliseconds."""
 
 _NOTHING: dict[str, Any] = {"refusal_reasons": {}, "failure_reasons": {}, "response_latency": {}, "receipt_latency": {}}

@@ -19,20 +19,21 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE = 16
+SAMPLE: Final = 16
 """One recipient in so many is in the sample."""
 
-KEPT_RANGES = 24
+KEPT_RANGES: Final = 24
 """A window names at most so many number ranges."""
 
-_MASK = (1 << 64) - 1
-_BITS = 10
-_REGISTERS = 1 << _BITS
-_DENSE_FROM = 512
+_MASK: Final = (1 << 64) - 1
+_BITS: Final = 10
+_REGISTERS: Final = 1 << _BITS
+_DENSE_FROM: Final = 512
 _SPARSE, _DENSE = b"\x01", b"\x02"
 
 UInts = npt.NDArray[np.uint64]

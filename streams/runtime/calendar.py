@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from typing import Final
 
-HORIZON_MS = 10 * 60 * 1_000
+HORIZON_MS: Final = 10 * 60 * 1_000
 """How far ahead of stream time the calendar in memory reaches."""
-_SLOT_MS = 1_000
+_SLOT_MS: Final = 1_000
 
 
 class Calendar:

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from streams.correlator.health import Health
-from streams.correlator.step import Delta
 from streams.events import RouteHealth
 
 Record = tuple[bytes, bytes | None]
@@ -41,9 +40,9 @@ class HealthLog:
         self._next = 0
         self._alive: list[tuple[int, int]] = []
 
-    def take(self, delta: Delta, before_ms: int, now_ms: int) -> list[RouteHealth]:
-        """Count what a step did that moved stream time; return what is to be told of routes."""
-        self._health.take(delta, before_ms, now_ms)
+    def end_step(self, now_ms: int) -> list[RouteHealth]:
+        """A step has moved stream time to `now_ms`: return what is to be told of routes."""
+        self._health.end_step(now_ms)
         return self._health.tell(now_ms)
 
     def restored(self, now_ms: int) -> None:

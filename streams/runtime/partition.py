@@ -25,8 +25,7 @@ class Partition:
         )
         self.time = StreamTime(len(processor.sources))
         self.inputs = Inputs(len(processor.sources))
-        self.core = processor.core(self.store, self.time, number, count)
-        self._beside = processor.beside(number)
+        self.core, self._beside = processor.core(self.store, self.time, number, count)
         self.changelog_from = 0
         self.restored = False
         self._recall()
@@ -71,7 +70,6 @@ class Partition:
 
     def work(self, idle_until_ms: int) -> Work:
         """Process what may be processed; with all inputs at their end move time to `idle_until_ms`."""
-        before_ms = self.time.now_ms
         events, dead = self.inputs.take()
         for source in range(len(self.inputs.inputs)):
             self.time.ended(source, self.inputs.drained(source))
@@ -79,7 +77,7 @@ class Partition:
         if all(self.time.at_end) and idle_until_ms > self.time.now_ms:
             later = self.core.advance_to(idle_until_ms)
             delta.merge(later)
-        return Work(self, events, delta, dead, self._beside.take(delta, before_ms, self.time.now_ms))
+        return Work(self, events, delta, dead, self._beside.end_step(self.time.now_ms))
 
     def changelog(self, delta: Delta) -> Iterator[Record]:
         """Yield the changelog records of a delta."""

@@ -103,8 +103,8 @@ class Beside(Protocol):
     prefix: bytes
     """What the keys of its records begin with, and those of the items' segments do not."""
 
-    def take(self, delta: Any, before_ms: int, now_ms: int) -> list[Any]:
-        """Take in what a step did that moved stream time; return what is to be told."""
+    def end_step(self, now_ms: int) -> list[Any]:
+        """A step has moved stream time to `now_ms`: return what is to be told."""
 
     def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield the changelog records of a batch that ended at stream time `now_ms`."""
@@ -127,7 +127,7 @@ class NothingBeside:
 
     prefix = b"\xff"
 
-    def take(self, delta: Any, before_ms: int, now_ms: int) -> list[Any]:
+    def end_step(self, now_ms: int) -> list[Any]:
         """Nothing is to be told."""
         return []
 
@@ -166,8 +166,8 @@ class Work:
     indexed: int = 0
 
 
-MakeCore = Callable[[Any, StreamTime, int, int], Core]
-"""From the store, the stream time, the partition's number and how many there are."""
+MakeCore = Callable[[Any, StreamTime, int, int], tuple[Core, Beside]]
+"""From the store, the stream time, the partition's number and how many there are; and what the core keeps beside."""
 
 
 @dataclass(frozen=True)
@@ -187,4 +187,3 @@ class Processor:
     core: MakeCore
     output: Callable[[Registry | None, str], Any]
     count: Callable[[Stats, Work], None]
-    beside: Callable[[int], Beside] = lambda _number: NothingBeside()

@@ -18,7 +18,7 @@ from streams.resolver.partitioner import partition_of
 from streams.resolver.slot import PACKED_FORMAT, Slot
 from streams.resolver.step import Delta, ReroutedReceipt, Resolver
 from streams.runtime.output import BatchOutput
-from streams.runtime.processor import Kind, Processor, Source, Work
+from streams.runtime.processor import Kind, NothingBeside, Processor, Source, Work
 from streams.runtime.stats import Stats
 from streams.settings import Settings
 
@@ -58,11 +58,11 @@ def resolve_processor(settings: Settings) -> Processor:
     """Return what a resolve worker runs."""
     rules = settings.resolve_rules()
 
-    def core(store: Any, time: StreamTime, number: int, count: int) -> Resolver:
+    def core(store: Any, time: StreamTime, number: int, count: int) -> tuple[Resolver, NothingBeside]:
         def is_home(provider: str, key: str) -> bool:
             return partition_of(kafka_key(provider, key), count) == number
 
-        return Resolver(rules, store, time, is_home)
+        return Resolver(rules, store, time, is_home), NothingBeside()
 
     return Processor(
         name="resolve",

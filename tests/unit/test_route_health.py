@@ -38,27 +38,25 @@ class Counted:
 
     def __init__(self, rules: Rules, *, use_shortcuts: bool = True) -> None:
         self.rules = rules
-        self.correlator = Correlator(rules, MemoryStore(), use_shortcuts=use_shortcuts)
         self.health = Health(3, rules)
+        self.correlator = Correlator(rules, MemoryStore(), counting=self.health.counting, use_shortcuts=use_shortcuts)
         self.log = HealthLog(self.health)
         self.records: list[tuple[bytes, bytes | None]] = []
         self.told: list[RouteHealth] = []
         self.deltas: list[Delta] = []
 
     def feed(self, events: Sequence[Event]) -> None:
-        before = self.correlator.time.now_ms
-        self._take(self.correlator.step(events), before)
+        self._take(self.correlator.step(events))
 
     def end(self, at_ms: int) -> None:
-        before = self.correlator.time.now_ms
         for source in range(INPUTS):
             self.correlator.time.ended(source, True)
-        self._take(self.correlator.advance_to(at_ms), before)
+        self._take(self.correlator.advance_to(at_ms))
 
-    def _take(self, delta: Delta, before: int) -> None:
+    def _take(self, delta: Delta) -> None:
         now = self.correlator.time.now_ms
         self.deltas.append(delta)
-        self.health.take(delta, before, now)
+        self.health.end_step(now)
         self.told += self.health.tell(now)
         self.records += self.log.records(now)
 
@@ -74,6 +72,7 @@ class Counted:
 
     def _restored(self) -> None:
         self.health.restored(self.correlator.time.now_ms)
+        self.correlator.counting = self.health.counting
         for message in self.correlator.store.messages.values():
             message.route = 0  # as unpacked ones have it
 

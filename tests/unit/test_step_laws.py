@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from streams.correlator.timeouts import Keeping, Rules
@@ -120,6 +120,7 @@ def test_state_on_disk_changes_no_row(seed: int, keeping: Keeping, tmp_path_fact
 
 @laws
 @given(seeds)
+@example(11030908)  # a copy dated earlier changes nothing but what is waited for
 def test_nothing_is_said_twice(seed: int) -> None:
     rng = random.Random(seed)
     config, events = traffic(rng)
