@@ -14,7 +14,9 @@ from streams.codec.status import encode_long, encode_string
 from streams.events import ROUTE_HEALTH, RouteHealth
 
 _FIELDS: Final = RouteHealth._fields
-_FIRST_NUMBER, _FIRST_MAP = _FIELDS.index("window_start_ms"), _FIELDS.index("refusal_reasons")
+_FIRST_NUMBER: Final = _FIELDS.index("window_start_ms")
+_FIRST_COUNT: Final = _FIELDS.index("submits")
+_FIRST_MAP: Final = _FIELDS.index("refusal_reasons")
 _RECIPIENTS: Final = _FIELDS.index("recipients")
 _SMALL: Final = [encode_long(number) for number in range(1 << 12)]
 _MEMORY: Final = 20_000
@@ -36,12 +38,18 @@ class HealthEncoder:
         self._header = value_header(ROUTE_HEALTH, registry)
         self._heads: dict[tuple[str, ...], bytes] = {}
         self._names: dict[str, bytes] = {}
+        self._when: tuple[int, ...] = ()
+        self._when_encoded = b""
 
     def encode(self, record: RouteHealth) -> bytes:
         """Encode one record."""
         data = record.recipients
-        pieces = [self._heads.get(record[:4]) or self._head(record)]
-        pieces += [_long(number) for number in record[_FIRST_NUMBER:_FIRST_MAP]]  # type: ignore[arg-type]  # numbers all
+        when: tuple[int, ...] = record[_FIRST_NUMBER:_FIRST_COUNT]  # type: ignore[assignment]  # numbers all
+        if when != self._when:  # the same in many records, one after the other
+            self._when = when
+            self._when_encoded = b"".join([_long(number) for number in when])
+        pieces = [self._heads.get(record[:4]) or self._head(record), self._when_encoded]
+        pieces += [_long(number) for number in record[_FIRST_COUNT:_FIRST_MAP]]  # type: ignore[arg-type]  # numbers all
         pieces += [self._map(one) for one in record[_FIRST_MAP:_RECIPIENTS]]  # type: ignore[arg-type]  # maps all
         pieces.append(_NULL if data is None else b"".join((_BYTES, _long(len(data)), data)))
         pieces += [_many(record.ranges), _many(record.campaign_sample)]

@@ -13,7 +13,7 @@ from streams.correlator import totals as t
 from streams.correlator import verdict as words
 from streams.correlator.counting_one import OneByOne
 from streams.correlator.lanes import Lanes, TotalsOf, count_submit, route_of
-from streams.correlator.message import Message
+from streams.correlator.message import FIRST_ANSWER, FIRST_SUBMIT, Message
 from streams.correlator.streamtime import ANSWERS, SUBMITS
 from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import Verdict
@@ -34,7 +34,7 @@ class Counting:
     def plain(self, message: Message, event: Any, source: int, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count an event of an input, dated `at_ms`, of which a shortcut made `verdict` at stream time `said_ms`."""
         if source == SUBMITS:
-            if verdict[4][0] == words.SUBMITTED:
+            if message.stage == FIRST_SUBMIT:  # not announced, not excluded
                 count_submit(self.lanes.of_message(message, event, at_ms, said_ms), event, said_ms)
         elif source == ANSWERS:
             self._answer(message, event, at_ms, verdict, said_ms)
@@ -42,11 +42,14 @@ class Counting:
             self._report(message, at_ms, verdict, said_ms)
 
     def _answer(self, message: Message, event: Any, at_ms: int, verdict: Verdict, said_ms: int) -> None:
-        """Count a first answer: a shortcut takes no other to a whole message, but all to segments."""
-        whole = event[3] is None
-        if not whole and verdict[5] != _FIRST_TWO:
-            return
-        if whole and verdict[7] is None and verdict[4][0] != words.ACCEPTED:
+        """Count a first answer: a shortcut takes no other to a whole message, but all to segments.
+
+        One to a whole message was OK if it is waited for a report now, or a report was there before it.
+        """
+        if event[3] is not None:
+            if verdict[5] != _FIRST_TWO:
+                return
+        elif message.stage != FIRST_ANSWER and verdict[7] is None:
             self.one.answer((route_of(verdict[1]), at_ms, said_ms), event, verdict[1], True)
             return
         counts = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals.counts

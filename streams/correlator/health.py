@@ -60,7 +60,10 @@ class Health:
         return totals
 
     def end_step(self, now_ms: int) -> None:
-        """A step has moved stream time to `now_ms`: note what it changed, and close the windows that are over."""
+        """A step has moved stream time to `now_ms`: note what it changed, and close the windows that are over.
+
+        Closing is no change to be logged: restored from what was logged before, a window is open and closes again.
+        """
         self.counting.lanes.end_step()
         touched, self._touched = self._touched, []
         take_numbers(touched)
@@ -77,7 +80,6 @@ class Health:
             self._open.discard(window)
             for totals in self.windows[window].values():
                 totals.close()
-                self._note_changed(totals)
 
     def _note_changed(self, totals: Totals) -> None:
         if not totals.changed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streams.correlator.facts import Facts
+from streams.correlator.totals import Lane
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
 GENERAL: Final = 0
@@ -34,9 +35,9 @@ class Message(Facts):
         "due_ms",
         "encoded",
         "key",
+        "lane",
         "longest_due_ms",
         "message_id",
-        "route",
         "stage",
         "version",
     )
@@ -59,8 +60,8 @@ class Message(Facts):
         self.drop_at_ms: int | None = None
         self.due_ms = 0
         self.longest_due_ms = 0
-        self.route = 0
-        """What counting remembers: the number of the message's route."""
+        self.lane: Lane | None = None
+        """What counting remembers: the message's route."""
         self.encoded: Any = None
         """What the encoder remembers between revisions: the bytes that are the same in all of them."""
 

@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from streams.health import sketch
 from streams.health.sketch import UInts
@@ -27,19 +25,19 @@ _NAME_BITS: Final = 44
 
 def value_of(recipient: str) -> int:
     """Return the digits of a recipient as a number; where it has none, or too many, a number from 2**63 on."""
+    if len(recipient) <= _MOST_DIGITS and recipient.isascii():
+        try:  # nearly always it is "+" and digits
+            number = int(recipient)
+        except ValueError:
+            number = 0
+        if number > 0:
+            return number
     return sketch.digits(recipient) or (zlib.crc32(recipient.encode()) | _NO_NUMBER)
 
 
 def values_of(recipients: Sequence[str]) -> UInts:
-    """Return `value_of` of many: at once where all are plain numbers, as they nearly always are."""
-    numbers = pc.ascii_ltrim(pa.array(recipients, pa.string()), characters="+")
-    longest = pc.max(pc.binary_length(numbers)).as_py()
-    if longest is None or longest > _MOST_DIGITS or not pc.all(pc.ascii_is_decimal(numbers)).as_py():
-        return np.array([value_of(recipient) for recipient in recipients], np.uint64)
-    values: UInts = pc.cast(numbers, pa.uint64()).to_numpy()
-    if not values.all():  # "000" is no number either
-        return np.array([value_of(recipient) for recipient in recipients], np.uint64)
-    return values
+    """Return `value_of` of many."""
+    return np.fromiter([value_of(recipient) for recipient in recipients], np.uint64, len(recipients))
 
 
 class Details(NamedTuple):
@@ -95,17 +93,26 @@ def _fullest(groups: Ints, values: UInts, many: int) -> list[dict[str, int]]:
     first = np.flatnonzero(np.append(True, (groups[1:] != groups[:-1]) | (names[1:] != names[:-1]))[: len(names)])
     counts = np.diff(first, append=len(names))
     groups, names = groups[first], names[first]
-    cuts = np.searchsorted(groups, np.arange(many + 1)).tolist()
-    texts = pc.cast(pa.array(names), pa.string()).to_pylist()
+    sizes = np.bincount(groups, minlength=many)
+    if len(sizes) and sizes.max() > sketch.KEPT_RANGES:
+        kept = _kept(groups, names, counts, sizes)
+        names, counts = names[kept], counts[kept]
+        sizes = np.minimum(sizes, sketch.KEPT_RANGES)
+    texts = [str(name) for name in names.tolist()]
     all_counts: list[int] = counts.tolist()
     found: list[dict[str, int]] = []
-    for start, end in itertools.pairwise(cuts):
-        if end - start <= sketch.KEPT_RANGES:
-            found.append(dict(zip(texts[start:end], all_counts[start:end], strict=True)))
-            continue
-        order = np.lexsort((sketch.mix_many(names[start:end]), -counts[start:end]))[: sketch.KEPT_RANGES]
-        found.append({texts[start + i]: all_counts[start + i] for i in order.tolist()})
+    start = 0
+    for size in sizes.tolist():
+        found.append(dict(zip(texts[start : start + size], all_counts[start : start + size], strict=True)))
+        start += size
     return found
+
+
+def _kept(groups: Ints, names: UInts, counts: Ints, sizes: Ints) -> Ints:
+    """Return the places of the fullest ranges of each group, group by group; equally full ones by their hash."""
+    order = np.lexsort((sketch.mix_many(names), -counts, groups))
+    place_in_group = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order[place_in_group < sketch.KEPT_RANGES]
 
 
 def _sorted(groups: Ints, names: UInts) -> tuple[Ints, UInts]:

@@ -74,7 +74,7 @@ class Counted:
         self.health.restored(self.correlator.time.now_ms)
         self.correlator.counting = self.health.counting
         for message in self.correlator.store.messages.values():
-            message.route = 0  # as unpacked ones have it
+            message.lane = None  # as unpacked ones have it
 
     def move(self) -> None:
         """A clean close leaves a checkpoint."""
