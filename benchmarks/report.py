@@ -9,9 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-OURS, DEFAULTS, CONSUME, FAUST, TUNED = "correlate", "defaults", "consume", "faust", "faust tuned"
+OURS, HEALTH, DEFAULTS = "correlate", "health", "defaults"
+CONSUME, FAUST, TUNED = "consume", "faust", "faust tuned"
 _TITLES = {
     OURS: "correlate: the join",
+    HEALTH: "+ route health",
     DEFAULTS: "+ route health, receipt index",
     CONSUME: "(a) consume, decode alone",
     FAUST: "(b) plain Faust join",
@@ -45,7 +47,7 @@ class Report:
         """Return min and median over the rounds of ours to the others."""
         return {
             who: {what: _spread(self.times(what, who)) for what in (SPEED, CPU)}
-            for who in (DEFAULTS, CONSUME, FAUST, TUNED)
+            for who in (HEALTH, DEFAULTS, CONSUME, FAUST, TUNED)
             if self.times(SPEED, who)
         }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import brokers, checks, traffic
-from benchmarks.report import CONSUME, DEFAULTS, FAUST, OURS, TUNED
+from benchmarks.report import CONSUME, DEFAULTS, FAUST, HEALTH, OURS, TUNED
 
 _ROOT = Path(__file__).parents[1]
 _LONGEST_S = 300
@@ -51,7 +51,12 @@ class Rounds:
             alone = _measure(
                 self.compiled, "benchmarks.consume_run", self.bootstrap, prefix, *self._window(), self.core
             )
-        return {OURS: ours, DEFAULTS: self.correlate("defaults"), CONSUME: alone}
+        return {
+            OURS: ours,
+            HEALTH: self.correlate("health"),
+            DEFAULTS: self.correlate("defaults"),
+            CONSUME: alone,
+        }
 
     def faust(self, events: int) -> dict[str, dict[str, Any]]:
         """Measure the Faust joins on the first `events` records, on topics of their own.

@@ -21,6 +21,7 @@ _RANK_BITS: Final = 54
 _SPARSE: Final = b"\x01"
 _DENSE_FROM: Final = 512
 _NAME_BITS: Final = 44
+_KEY_BITS: Final = 10
 
 
 def value_of(recipient: str) -> int:
@@ -110,7 +111,12 @@ def _fullest(groups: Ints, values: UInts, many: int) -> list[dict[str, int]]:
 
 def _kept(groups: Ints, names: UInts, counts: Ints, sizes: Ints) -> Ints:
     """Return the places of the fullest ranges of each group, group by group; equally full ones by their hash."""
-    order = np.lexsort((sketch.mix_many(names), -counts, groups))
+    hashes = sketch.mix_many(names)
+    if max(len(sizes), int(counts.max())) < 1 << _KEY_BITS:  # one key of all three sorts in a fraction of the time
+        keys = (groups << _KEY_BITS | (1 << _KEY_BITS) - 1 - counts).astype(np.uint64) << np.uint64(64 - 2 * _KEY_BITS)
+        order = np.argsort(keys | hashes >> np.uint64(2 * _KEY_BITS))
+    else:
+        order = np.lexsort((hashes, -counts, groups))
     place_in_group = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return order[place_in_group < sketch.KEPT_RANGES]
 

@@ -35,6 +35,11 @@ def test_a_latency_is_in_the_first_bucket_that_holds_it(latency_ms: int) -> None
     assert index_of(bucket(latency_ms)) == index
 
 
+def test_a_bound_belongs_to_the_bucket_below_it() -> None:
+    for index, bound in enumerate(BOUNDS[:-1]):
+        assert (bucket_index(bound), bucket_index(bound + 1)) == (index, index + 1)
+
+
 def test_buckets_double_every_second_bound_and_keep_their_names() -> None:
     assert NAMES[:6] == ("4", "6", "8", "11", "16", "23")
     assert BOUNDS[-1] == 2**28

@@ -1,0 +1,52 @@
+"""Recipients by the batch give what they give one by one."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streams.correlator.recipients import details_of, value_of, values_of
+from streams.health.sketch import Distinct, digits, fullest, mix_many, number_range
+
+WRITTEN = st.text("+-_ 0123456789a٣", max_size=24)
+
+
+@given(WRITTEN)
+@example("-33612345678")
+@example("1_000")
+@example("+" + "9" * 18)
+@example("0" * 19)
+@example("٣٣٦")
+def test_the_value_of_a_recipient_is_its_digits_or_beyond_all_numbers(recipient: str) -> None:
+    assert value_of(recipient) == digits(recipient) or value_of(recipient) == zlib.crc32(recipient.encode()) | 1 << 63
+    assert (value_of(recipient) < 1 << 63) == bool(digits(recipient))
+    assert values_of([recipient, "33"]).tolist() == [value_of(recipient), 33]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_details_of_many_windows_are_those_of_each(seed: int) -> None:
+    rng = random.Random(seed)
+    lengths = [rng.choice((0, 1, 7, 30, 600, 3_000)) for _ in range(rng.choice((1, 5, 40)))]
+    ends = rng.choice((3, 1_200, 40_000, 10**6))  # few numbers: full ranges; many: all different
+    first = rng.choice((33_600_000_000, 10**17, 0))
+    windows = [
+        [f"+{first + rng.randrange(ends)}" if rng.random() < 0.97 else "shop" for _ in range(n)] for n in lengths
+    ]
+    if seed % 4 == 0:
+        windows.append(["+33600000101"] * 2_000)  # more than the short keys hold
+    batches = [[values_of(window[: len(window) // 3]), values_of(window[len(window) // 3 :])] for window in windows]
+    for window, found in zip(windows, details_of(batches), strict=True):
+        sketch = Distinct()
+        sketch.add_many(mix_many(values_of(window)))
+        assert found.distinct == sketch.data()
+        assert found.ranges == fullest(Counter(map(number_range, window)))
+
+
+def test_nobody_gives_no_details() -> None:
+    assert details_of([[], [np.array([], np.uint64)]]) == [(b"", {})] * 2
