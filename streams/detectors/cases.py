@@ -100,7 +100,7 @@ class Cases:
                 return other.anomaly_id
         for other in self._cases.values():
             theirs = Scope(*other.scope)
-            if _near(theirs, scope) and other.kind.partition(":")[0] in PARTS.get(case.kind.partition(":")[0], ()):
+            if theirs.meets(scope) and other.kind.partition(":")[0] in PARTS.get(case.kind.partition(":")[0], ()):
                 return other.anomaly_id
         return ""
 

@@ -17,7 +17,7 @@ from streams.detectors.words import count, latency, name, percent, span
 from streams.health.buckets import BOUNDS, bucket_index, quantile_ms
 
 KIND = "fake_receipts"
-WINDOWS = (12, 30, 180)
+WINDOWS = (6, 12, 30, 180)
 _LEAST = 100
 _UNIFORM = 0.95  # of all receipts within a factor of two
 _UNIFORM_HOLD = 0.8

@@ -18,9 +18,11 @@ from streams.detectors.words import count, name, percent, span
 
 KIND = "pumping"
 WINDOWS = 30
-_DENSE = 5  # messages to a hundred numbers within five minutes
+QUICK_WINDOWS = 6
+_DENSE = 5  # messages to a hundred numbers within the time that is looked at
 _LEAST, _LEAST_COUNT = 60, 40
 _SHARE, _MORE, _FACTOR = 0.2, 0.1, 3.0
+_QUICK_SHARE = 0.4  # in a single minute: a list that is worked off is no news yet
 _HOLD = 0.5
 _CORRELATION = 0.02
 _LEAST_USUAL = 0.03
@@ -47,8 +49,9 @@ def look(
     usual: float | None,
     opened: bool,
     config: DetectConfig,
+    windows: int = WINDOWS,
 ) -> Finding | None:
-    """Judge five minutes of messages that are no marketing; `usual` is the share that is usually concentrated.
+    """Judge the messages of the newest windows that are no marketing; `usual`: the share usually concentrated.
 
     `found` is their `concentration`. Where `usual` is not known yet (None), only numbers next to each other count:
     some countries have few blocks.
@@ -60,7 +63,7 @@ def look(
     usual = usual or 0.0
     share = counted / messages
     floor = max(usual, _LEAST_USUAL)
-    needed = max(_SHARE, usual + _MORE, usual * _FACTOR)
+    needed = max(_SHARE if windows == WINDOWS else _QUICK_SHARE, usual + _MORE, usual * _FACTOR)
     bad = share >= needed * _HOLD
     trials = effective(messages, _CORRELATION)
     chance = at_least(share * trials, trials, floor) if share >= needed and counted >= _LEAST_COUNT else 1.0
@@ -69,7 +72,7 @@ def look(
     low, high = wilson(share * trials, trials)
     how = f"{percent(dense / messages)} to numbers next to each other" if dense > most / 2 else "to scattered numbers"
     said = (
-        f"{percent(share)} of {count(messages)} messages in {span(WINDOWS * WINDOW_MS)} went into few number ranges, "
+        f"{percent(share)} of {count(messages)} messages in {span(windows * WINDOW_MS)} went into few number ranges, "
         f"the fullest {block or '?'}xxxx ({count(most)} messages), {how}; usual are {percent(usual)}"
     )
     return Finding(
@@ -82,7 +85,7 @@ def look(
         high,
         "share",
         round(messages),
-        WINDOWS * WINDOW_MS,
+        windows * WINDOW_MS,
         "recent",
         chance,
         counted - messages * usual,

@@ -54,7 +54,7 @@ PARTS = {
     "response_latency": ("no_response",),
     "volume_surge": ("pumping", "repeated_recipients"),
 }
-"""Which kinds are explained by which others, where these are open in the same, a wider or a narrower scope."""
+"""Which kinds are explained by which others, where these are open for a scope that messages of it belong to."""
 
 ScopeState = Quality | Sending
 
@@ -83,12 +83,12 @@ def _quality(state: Quality, open_kinds: Set[str], config: DetectConfig) -> Iter
 def _sending(state: Sending, open_kinds: Set[str], at_ms: int, config: DetectConfig) -> Iterator[Finding]:
     sums = state.ring.sums()
     messages = {windows: float(state.messages_of(sums[span])) for span, windows in enumerate(SPANS)}
-    if state.ring.last + 1 - state.since >= volume.LONGEST:
-        yield from volume.look(state.scope, state.volume, messages, open_kinds, at_ms, config)
+    known = state.ring.last + 1 - state.since
+    if known >= volume.LEAST_KNOWN:
+        sure = {windows: count for windows, count in messages.items() if windows <= known}
+        yield from volume.look(state.scope, state.volume, sure, open_kinds, at_ms, config)
     if state.scope.level == ACCOUNT_COUNTRY:
-        opened = pumping.KIND in open_kinds
-        usual = state.usual_concentration
-        pumped = pumping.look(state.scope, state.concentration, messages[pumping.WINDOWS], usual, opened, config)
+        pumped = _pumping(state, messages, pumping.KIND in open_kinds, config)
         newest = state.marketing(marketing.WINDOWS)
         wrong = marketing.look(state.scope, newest, marketing.KIND in open_kinds, at_ms, config)
         yield from (finding for finding in (pumped, wrong) if finding is not None)
@@ -98,6 +98,17 @@ def _sending(state: Sending, open_kinds: Set[str], at_ms: int, config: DetectCon
             repeated = repeats.look(state.scope, name, campaign, opened, at_ms, config)
             if repeated is not None:
                 yield repeated
+
+
+def _pumping(state: Sending, messages: dict[int, float], opened: bool, config: DetectConfig) -> Finding | None:
+    """Look at the last minute first, then at the last five; these alone say how an open anomaly goes on."""
+    usual, quick = state.usual_concentration, pumping.QUICK_WINDOWS
+    found = None
+    if not opened:
+        found = pumping.look(
+            state.scope, state.newest_concentration, messages[quick], usual, opened, config, windows=quick
+        )
+    return found or pumping.look(state.scope, state.concentration, messages[pumping.WINDOWS], usual, opened, config)
 
 
 def reasons(state: Quality, windows: int) -> dict[str, float]:

@@ -56,6 +56,10 @@ class Scope(NamedTuple):
             not theirs or theirs == ours for ours, theirs in zip(self[1:], other[1:], strict=True)
         )
 
+    def meets(self, other: Scope) -> bool:
+        """Tell whether a message can belong to both."""
+        return all(not ours or not theirs or ours == theirs for ours, theirs in zip(self[1:], other[1:], strict=True))
+
     def beyond(self, other: Scope) -> str:
         """Return what this scope names and the other does not: ``country=SN,traffic_type=otp``."""
         names = [

@@ -10,13 +10,13 @@ import numpy as np
 
 from streams.detectors.awaited import Floats
 from streams.detectors.baseline import WEEK_HOURS
+from streams.detectors.pumping import QUICK_WINDOWS, concentration
 from streams.detectors.pumping import WINDOWS as RANGE_WINDOWS
-from streams.detectors.pumping import concentration
 from streams.detectors.quality import LAG
 from streams.detectors.repeats import Campaign
 from streams.detectors.ring import MINUTE_WINDOWS, SPANS, Ring
 from streams.detectors.scopes import ACCOUNT_COUNTRY, Scope
-from streams.detectors.volume import Volume
+from streams.detectors.usual_volume import Volume
 from streams.detectors.window import SCALARS, WINDOW_MS, C
 
 _USUAL = 0.5 ** (1 / (24 * 60))
@@ -36,6 +36,7 @@ class Sending:
         self.ranges: list[dict[str, int]] = []  # of the newest windows, where the scope looks at them
         self.range_sum: Counter[str] = Counter()
         self.concentration = (0, "", 0)  # of the last five minutes, looked at twice a minute
+        self.newest_concentration = (0, "", 0)  # of the last minute
         self.concentrated = [0.0, 0.0]  # messages in the fullest block, and all; half-life a day
         self.campaigns: dict[str, Campaign] = {}
         self.flags: dict[int, set[int]] = {}
@@ -58,6 +59,10 @@ class Sending:
             if (self.ring.last + 1) % _RANGES_EVERY == 0:
                 self.range_sum = +self.range_sum
                 self.concentration = concentration(self.range_sum)
+                newest: Counter[str] = Counter()
+                for each in self.ranges[-QUICK_WINDOWS:]:
+                    newest.update(each)
+                self.newest_concentration = concentration(newest)
         if (self.ring.last + 1) % MINUTE_WINDOWS == 0:
             self._learn((self.ring.last + 1) // MINUTE_WINDOWS)
 
@@ -106,7 +111,7 @@ class Sending:
                 del self.flags[flagged]
         at_ms = minute * MINUTE_WINDOWS * WINDOW_MS
         hour_before = self.volume.hour_at
-        self.volume.learn(at_ms, float(self.messages_of(self.ring.minute(minute))), VOLUME in skip)
+        self.volume.learn(at_ms, self._windows_of(LAG * MINUTE_WINDOWS), VOLUME in skip)
         if self.volume.hour_at != hour_before >= 0:
             self.fresh_hours.add(hour_before % WEEK_HOURS)
         if self.wants_ranges and PUMPING not in skip and self.range_sum:
@@ -116,18 +121,25 @@ class Sending:
                 self.concentrated[0] = self.concentrated[0] * _USUAL + min(max(most, dense), messages)
                 self.concentrated[1] = self.concentrated[1] * _USUAL + messages
 
+    def _windows_of(self, windows_ago: int) -> Floats:
+        """Return the submits of the windows of a minute that ended so many windows ago, the oldest first."""
+        columns = [self.ring.column(column, MINUTE_WINDOWS, windows_ago)[::-1] for column in (C.SUBMITS, C.MARKETING)]
+        return columns[0] - columns[1] if self.wants_ranges else columns[0]
+
     def dump(self) -> dict[str, Any]:
         """Return everything but the season as plain values."""
         return {
             "scope": list(self.scope),
             "ring": self.ring.dump(),
             "volume": [zlib.compress(array.tobytes(), 1) for array in self.volume.arrays()],
+            "short": [*self.volume.short.tolist(), self.volume.pausing],
             "peak": self.volume.peak,
             "hour_at": self.volume.hour_at,
             "minutes": self.volume.minutes,
             "ranges": self.ranges,
             "concentrated": self.concentrated,
             "concentration": self.concentration,
+            "newest_concentration": self.newest_concentration,
             "since": self.since,
             "campaigns": {name: campaign.dump() for name, campaign in self.campaigns.items()},
             "flags": {minute: sorted(flags) for minute, flags in self.flags.items()},
@@ -150,6 +162,7 @@ class Sending:
         state.ring = Ring.load(dumped["ring"])
         for array, packed in zip(state.volume.arrays(), dumped["volume"], strict=True):
             array[...] = np.frombuffer(zlib.decompress(packed), array.dtype).reshape(array.shape)
+        state.volume.short[:], state.volume.pausing = dumped["short"][:3], dumped["short"][3]
         state.since = dumped["since"]
         state.volume.peak, state.volume.minutes = dumped["peak"], dumped["minutes"]
         state.volume.hour_at = dumped["hour_at"]
@@ -157,10 +170,15 @@ class Sending:
         for ranges in state.ranges:
             state.range_sum.update(ranges)
         state.concentrated = list(dumped["concentrated"])
-        most, block, dense = dumped["concentration"]
-        state.concentration = (most, block, dense)
+        state.concentration = _concentration(dumped["concentration"])
+        state.newest_concentration = _concentration(dumped["newest_concentration"])
         state.campaigns = {name: Campaign.load(known) for name, known in dumped["campaigns"].items()}
         state.flags = {int(minute): set(flags) for minute, flags in dumped["flags"].items()}
         for hour, data in hours.items():
             state.load_hour(hour, data)
         return state
+
+
+def _concentration(dumped: list[Any]) -> tuple[int, str, int]:
+    most, block, dense = dumped
+    return most, block, dense

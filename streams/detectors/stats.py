@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 _TINY = 1e-300
+_NOTHING = 1e-12  # counts below are none: the gamma function has no bounds there
 _PRECISION = 3e-12
 _STEPS = 300
 
@@ -65,7 +66,7 @@ def at_most(count: float, trials: float, chance: float) -> float:
 
 def at_least(count: float, trials: float, chance: float) -> float:
     """Return the probability of `count` or more successes in `trials` with `chance` each."""
-    if count <= 0.0:
+    if count <= _NOTHING:
         return 1.0
     return incomplete_beta(min(count, trials), max(trials - count, 0.0) + 1.0, chance)
 
@@ -78,7 +79,7 @@ def count_at_most(count: float, mean: float, dispersion: float) -> float:
 
 def count_at_least(count: float, mean: float, dispersion: float) -> float:
     """Return the probability of a count as high as `count`: negative binomial, variance mean + dispersion mean²."""
-    if count <= 0.0:
+    if count <= _NOTHING:
         return 1.0
     size = 1.0 / max(dispersion, 1e-6)
     return incomplete_beta(count, size, mean / (size + mean))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.detectors.stats import at_least, at_most, count_at_least, count_at_most, effective, wilson
@@ -32,6 +32,7 @@ def test_very_small_tails_keep_their_size() -> None:
 
 
 @given(st.floats(0, 50), st.floats(0.1, 9), CHANCES)
+@example(5e-324, 1.0, 0.015625)
 def test_more_of_what_is_bad_is_never_more_probable(count: float, more: float, chance: float) -> None:
     assert at_least(count + more, 60, chance) <= at_least(count, 60, chance) + 1e-12
     assert at_most(count, 60, chance) <= at_most(count + more, 60, chance) + 1e-12

@@ -14,7 +14,7 @@ from streams.simulator.messages import DAY_MS, HOUR_MS, Route
 from streams.simulator.trial import START_MS
 from tests.detector_worlds import BEGIN_MS, INCIDENT_MS, Host, opened, traffic
 
-SOON_S = {"fake_receipts": 150, "pumping": 150, "silence": 90, "unknown_codes": 60, "slow_reports": 90, "surge": 240}
+SOON_S = {"fake_receipts": 75, "pumping": 60, "silence": 45, "unknown_codes": 60, "slow_reports": 90, "surge": 45}
 WORST = {kind: KINDS[kind].sizes[-1] for kind in KINDS if kind not in ("night_marketing", "repeated_recipients")}
 
 
