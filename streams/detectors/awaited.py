@@ -83,9 +83,8 @@ class Due(NamedTuple):
     chance: Floats
 
 
-def due(kernel: Kernel, handed_over: Floats) -> Due:
-    """Work out what is due in spans of `LENGTHS` that end now; `handed_over`: the newest `HISTORY` windows first."""
-    mean, variance = kernel.mean @ handed_over, kernel.variance @ handed_over
+def due(mean: Floats, variance: Floats) -> Due:
+    """Make trials with a chance of counts of this mean and variance."""
     chance = np.clip(1.0 - variance / np.maximum(mean, 1e-9), 0.02, 1.0)
     return Due(mean / chance, chance)
 

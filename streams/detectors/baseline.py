@@ -8,12 +8,11 @@ expected gives the correlation by which trials are discounted (`stats.effective`
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from streams.detectors import rates
 from streams.detectors.awaited import LONGEST, NOTHING, Floats, Kernel, kernel
+from streams.detectors.mix import REASON_PRIOR, REASON_PRIOR_N, Measured
 from streams.detectors.rates import COUNTED, RATES
 from streams.detectors.window import RECEIPTS, RESPONSES, C
 from streams.health.buckets import BOUNDS
@@ -38,14 +37,6 @@ _ANSWERING = 0.3  # where fewer submits are answered than this, reports are awai
 def hour_of_week(at_ms: int) -> int:
     """Return the hour of the week, UTC; 0 is Thursday midnight, as the epoch began."""
     return at_ms // HOUR_MS % WEEK_HOURS
-
-
-class Measured(NamedTuple):
-    """Hits, trials and usual share of every rate (columns), over some spans (rows)."""
-
-    hits: Floats
-    trials: Floats
-    share: Floats
 
 
 class Baseline:
@@ -175,5 +166,5 @@ class Baseline:
         recent, slow = self.reasons.get(name, (0.0, 0.0))
         trials = [float(memory[1, rates.DELIVERY]) for memory in (self.recent, self.slow)]
         scales = [min(1.0, limit / max(n, 1e-9)) for n, limit in zip(trials, (_RECENT_LIMIT, _SLOW_LIMIT), strict=True)]
-        weight = 50.0 + trials[0] * scales[0] + trials[1] * scales[1]
-        return (0.25 + recent * scales[0] + slow * scales[1]) / weight, weight
+        weight = REASON_PRIOR_N + trials[0] * scales[0] + trials[1] * scales[1]
+        return (REASON_PRIOR * REASON_PRIOR_N + recent * scales[0] + slow * scales[1]) / weight, weight

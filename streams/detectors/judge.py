@@ -9,9 +9,9 @@ import numpy as np
 
 from streams.detectors import rates
 from streams.detectors.awaited import LONGEST, Floats
-from streams.detectors.baseline import Measured
 from streams.detectors.config import DetectConfig
 from streams.detectors.finding import Finding
+from streams.detectors.mix import Measured
 from streams.detectors.quality import Quality
 from streams.detectors.rates import FACTOR, LEAST, LOW, MARGIN, RATES, Rate
 from streams.detectors.ring import SPANS
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
 
 def judge(state: Quality, sums: Floats, open_kinds: Set[str], config: DetectConfig) -> Iterator[Finding]:
     """Yield what is not as usual, and how it is with the kinds of which an anomaly is open."""
-    measured = state.measure(sums, SPANS)
+    measured = state.now()
     for index in np.flatnonzero(_beyond(state, measured).any(axis=0)).tolist():
         if RATES[index].kind not in open_kinds and (found := _worst(state, index, measured, sums, config)):
             yield found
@@ -92,9 +92,9 @@ def judge(state: Quality, sums: Floats, open_kinds: Set[str], config: DetectConf
 
 def _beyond(state: Quality, measured: Measured) -> Floats:
     """Tell which rates are beyond their whole margin over which spans, in one go."""
-    counts, trials, share = measured
+    counts, trials, share = measured[:3]
     fresh = _SPANS[:, None] <= state.ring.last - state.told_until[None, :]
-    enough = (trials >= LEAST) & (state.baseline.weight > 0) & fresh
+    enough = (trials >= LEAST) & (measured.weight > 0) & fresh
     low = LOW & (counts < trials * (share * (1 - MARGIN)))
     high = ~LOW & (counts > trials * np.maximum(share + MARGIN, share * FACTOR))
     found: Floats = enough & (low | high)
@@ -102,16 +102,15 @@ def _beyond(state: Quality, measured: Measured) -> Floats:
 
 
 def _evidence(state: Quality, index: int, measured: Measured, span: int) -> Evidence:
-    base = state.baseline
     return Evidence(
         RATES[index],
         float(measured.hits[span, index]),
         float(measured.trials[span, index]),
         float(measured.share[span, index]),
-        float(base.weight[index]),
-        float(base.correlation[index]),
+        float(measured.weight[span, index]),
+        float(measured.correlation[span, index]),
         SPANS[span],
-        base.basis[index],
+        state.baseline.basis[index],
     )
 
 
@@ -212,7 +211,6 @@ def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: D
     trials, hits = measured.trials, measured.hits[:, rates.DELIVERY]
     # One reason in the place of another is looked for once a minute; more failures than usual, every time.
     thorough = state.ring.last % 6 == 5 or state.suspected == state.ring.last - 1
-    usual = 1.0 - float(state.baseline.share[rates.DELIVERY])
     followed = any(kind.startswith("failure_reason:") for kind in open_kinds)
     for span, windows in enumerate(SPANS):
         total = float(trials[span, rates.DELIVERY])
@@ -220,7 +218,7 @@ def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: D
         if windows not in _REASON_SPANS or total < _REASON.least or not (fresh or followed):
             continue
         least = _REASON.margin * total
-        failed = total - float(hits[span])
+        failed, usual = total - float(hits[span]), 1.0 - float(measured.share[span, rates.DELIVERY])
         if not followed and (failed <= least or not (thorough or failed > total * usual + least / 2)):
             continue
         found = state.failures_within(windows)
@@ -230,20 +228,20 @@ def _reasons(state: Quality, open_kinds: Set[str], measured: Measured, config: D
                 continue
             if kind not in open_kinds and found[reason] <= least:
                 continue
-            if finding := _reason(
-                state, kind, reason, found.get(reason, 0), total, windows, kind in open_kinds, config
-            ):
+            if finding := _reason(state, kind, found.get(reason, 0), span, measured, kind in open_kinds, config):
                 state.suspected = state.ring.last
                 yield finding
 
 
 def _reason(
-    state: Quality, kind: str, reason: str, count: int, total: float, windows: int, opened: bool, config: DetectConfig
+    state: Quality, kind: str, count: int, span: int, measured: Measured, opened: bool, config: DetectConfig
 ) -> Finding | None:
-    share, weight = state.baseline.reason(reason)
+    reason, windows = kind.partition(":")[2], SPANS[span]
+    share, weight = state.reason(reason, span)
     if weight < 200.0:
         return None
-    correlation = float(state.baseline.correlation[rates.DELIVERY])
+    total = float(measured.trials[span, rates.DELIVERY])
+    correlation = float(measured.correlation[span, rates.DELIVERY])
     evidence = Evidence(
         _REASON, min(float(count), total), total, share, weight, max(correlation, 0.01), windows, "recent"
     )

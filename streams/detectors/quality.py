@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from streams.detectors.awaited import HISTORY, LENGTHS, LONGEST, REACH, Floats, due
-from streams.detectors.baseline import WEEK_HOURS, Baseline, Measured
+from streams.detectors.awaited import HISTORY, LENGTHS, LONGEST, REACH, Due, Floats, due
+from streams.detectors.baseline import WEEK_HOURS, Baseline
+from streams.detectors.mix import Measured, mixed, mixed_share
 from streams.detectors.rates import COUNT_OF, COUNTED, DELIVERY, RATES, TRIALS_OF
-from streams.detectors.ring import MINUTE_WINDOWS, Ring
+from streams.detectors.ring import MINUTE_WINDOWS, SPANS, Ring
 from streams.detectors.scopes import Scope
 from streams.detectors.window import RECEIPTS, RESPONSES, SCALARS, WIDTH, WINDOW_MS
 
@@ -23,6 +24,9 @@ _AWAITED = WIDTH
 """Behind the row, for answers and for reports: came and due; slow ones that came and were due."""
 
 _PER_KIND = 4
+View = Callable[[Ring], Floats]
+"""Gives some sums of a ring, one row for each span."""
+
 _FRESH = 0.7  # of the usual share of reports that come within five minutes
 
 
@@ -32,6 +36,8 @@ class Quality:
     def __init__(self, scope: Scope, last: int) -> None:
         """Begin behind window `last`."""
         self.scope = scope
+        self.parts: list[Quality] = []  # the routes of a wider scope
+        self._now: Measured | None = None
         self.ring = Ring(WIDTH + 2 * _PER_KIND, last)
         self.baseline = Baseline()
         self.failures: list[dict[str, int]] = []  # of the newest windows, the newest last
@@ -44,6 +50,7 @@ class Quality:
 
     def close(self, row: Floats | None, failures: dict[str, int]) -> None:
         """Add the next window."""
+        self._now = None
         if row is None and self.ring.quiet():
             self.ring.add(None)
         else:
@@ -59,6 +66,7 @@ class Quality:
 
     def skip(self, last: int) -> None:
         """Go on behind window `last`, with nothing known of the windows before."""
+        self._now = None
         self.ring.skip(last)
         self.failures.clear()
         self.flags.clear()
@@ -68,7 +76,13 @@ class Quality:
         return self.ring.quiet()
 
     def _await(self, row: Floats) -> None:
-        """Work out what is due in a window that is about to be added, and note it beside what came."""
+        """Work out what is due in a window that is about to be added, and note it beside what came.
+
+        Of a whole it is what is due of its parts, which have added that window already.
+        """
+        if self.parts:
+            row[_AWAITED:] = sum(part.ring.newest()[_AWAITED:] for part in self.parts)
+            return
         for kind, columns in enumerate((RESPONSES, RECEIPTS)):
             kernel, handed = self.baseline.kernels[kind], self.baseline.handed[kind]
             at, first = _AWAITED + _PER_KIND * kind, columns.start
@@ -79,30 +93,85 @@ class Quality:
                 row[at + 2] = row[first + kernel.slow_from : first + LONGEST + 1].sum()
                 row[at + 3] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
 
-    def measure(self, sums: Floats, spans: Sequence[int], ago: int = 0) -> Measured:
-        """Return hits, trials and usual share of every rate, for sums over `spans` (windows) that ended `ago`."""
+    def now(self) -> Measured:
+        """Measure all `SPANS` that end now."""
+        if self._now is None:
+            self._now = self.measure(Ring.sums, SPANS)
+        return self._now
+
+    def measure(self, view: View, spans: Sequence[int], ago: int = 0) -> Measured:
+        """Measure every rate; `view` gives the sums of a ring over `spans` (windows) that ended `ago`."""
+        sums = view(self.ring)
+        own = self._own(sums, self._owed(sums, view, spans, ago))
+        parts = [part.now() if view is Ring.sums else part.measure(view, spans, ago) for part in self._busy()]
+        return mixed(own, parts) if parts else own
+
+    def _busy(self) -> list[Quality]:
+        return [part for part in self.parts if not part.ring.quiet()]
+
+    def _own(self, sums: Floats, owed: Due) -> Measured:
+        """Measure by what is usual of this scope, its parts unseen."""
+        base = self.baseline
         counts = np.empty((len(sums), len(RATES)))
         trials = np.empty((len(sums), len(RATES)))
-        share = np.tile(self.baseline.share, (len(sums), 1))
+        share, weight, correlation = np.stack([(base.share, base.weight, base.correlation)] * len(sums), axis=1)
         counts[:, :COUNTED] = sums[:, :SCALARS] @ COUNT_OF
         trials[:, :COUNTED] = sums[:, :SCALARS] @ TRIALS_OF
         awaited = sums[:, _AWAITED:].reshape(len(sums), 2, _PER_KIND)
         # When nothing is sent any more, only reports that took long still come, and more of them are failures
         # (phones that were off). Such reports alone say nothing about how the route delivers.
-        stale = awaited[:, 1, 0] < _FRESH * self.baseline.fresh * sums[:, RECEIPTS].sum(axis=1)
+        stale = awaited[:, 1, 0] < _FRESH * base.fresh * sums[:, RECEIPTS].sum(axis=1)
         counts[stale, DELIVERY] = trials[stale, DELIVERY] = 0.0
-        counts[:, COUNTED : COUNTED + 2], trials[:, COUNTED : COUNTED + 2] = awaited[:, :, 0], awaited[:, :, 1]
-        counts[:, COUNTED + 2 :], trials[:, COUNTED + 2 :] = awaited[:, :, 2], awaited[:, :, 0]
-        share[:, COUNTED + 2 :] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)
+        awaited_rates, slow_rates = slice(COUNTED, COUNTED + 2), slice(COUNTED + 2, COUNTED + 4)
+        counts[:, awaited_rates] = awaited[:, :, 0]
+        trials[:, awaited_rates], share[:, awaited_rates] = owed
+        counts[:, slow_rates], trials[:, slow_rates] = awaited[:, :, 2], awaited[:, :, 0]
+        share[:, slow_rates] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)
+        return Measured(counts, trials, share, weight, correlation)
+
+    def _owed(self, sums: Floats, view: View, spans: Sequence[int], ago: int) -> Due:
+        """Work out what was due, answers and reports (columns), over some spans (rows)."""
+        if not self.parts:
+            return due(*self.expected(sums, spans, ago))
+        mean, variance = np.zeros((len(spans), 2)), np.zeros((len(spans), 2))
+        for part in self._busy():
+            its = part.expected(view(part.ring), spans, ago)
+            mean, variance = mean + its[0], variance + its[1]
+        return due(mean, variance)
+
+    def expected(self, sums: Floats, spans: Sequence[int], ago: int) -> tuple[Floats, Floats]:
+        """Return mean and variance of what was due, answers and reports (columns), over some spans (rows)."""
+        mean, variance = np.zeros((len(spans), 2)), np.zeros((len(spans), 2))
         rows = [row for row, span in enumerate(spans) if span in LENGTHS]
         at = [LENGTHS.index(spans[row]) for row in rows]
-        for kind in (0, 1):
-            kernel = self.baseline.kernels[kind]
-            trials[:, COUNTED + kind] /= max(kernel.mass, 1e-9)
-            if kernel.mass:
-                owed = due(kernel, self.ring.column(self.baseline.handed[kind], HISTORY, ago))
-                trials[rows, COUNTED + kind], share[rows, COUNTED + kind] = owed.trials[at], owed.chance[at]
-        return Measured(counts, trials, share)
+        longer = [row for row, span in enumerate(spans) if span not in LENGTHS]
+        for kind, kernel in enumerate(self.baseline.kernels):
+            if not kernel.mass:
+                continue
+            handed = self.ring.column(self.baseline.handed[kind], HISTORY, ago)
+            mean[rows, kind] = (kernel.mean @ handed)[at]
+            variance[rows, kind] = (kernel.variance @ handed)[at]
+            # What was handed over before a long span, and came a little sooner than usual, is not missing in it.
+            within = sums[longer, self.baseline.handed[kind]] * kernel.mass
+            mean[longer, kind] = np.minimum(sums[longer, _AWAITED + _PER_KIND * kind + 1], within)
+            variance[longer, kind] = mean[longer, kind] * (1.0 - kernel.mass)
+        return mean, variance
+
+    def reason(self, name: str, span: int) -> tuple[float, float]:
+        """Return the usual share of a reason among the final reports of a span, and the trials behind that."""
+        share, weight = self.baseline.reason(name)
+        parts = self._busy()
+        trials = [float(part.now().trials[span, DELIVERY]) for part in parts]
+        if not sum(trials):
+            return share, weight
+        return mixed_share(
+            share, weight, [(n, *part.baseline.reason(name)) for n, part in zip(trials, parts, strict=True)]
+        )
+
+    def mend(self, number: int, change: Floats) -> None:
+        """Add what came late to window `number`."""
+        self._now = None
+        self.ring.mend(number, change)
 
     def flag(self, index: int) -> None:
         """Say that the rate is not as usual now: nothing is learned about it from these minutes."""
@@ -131,7 +200,7 @@ class Quality:
         at_ms = minute * MINUTE_WINDOWS * WINDOW_MS
         if row[:SCALARS].any():
             hour_before = self.baseline.hour_at
-            measured = self.measure(row[None, :], (MINUTE_WINDOWS,), LAG * MINUTE_WINDOWS)
+            measured = self.measure(lambda ring: ring.minute(minute)[None, :], (MINUTE_WINDOWS,), LAG * MINUTE_WINDOWS)
             self.baseline.learn(at_ms, row, measured, skip, self._failures_of(LAG * MINUTE_WINDOWS))
             if self.baseline.hour_at != hour_before >= 0:
                 self.fresh_hours.add(hour_before % WEEK_HOURS)
@@ -139,6 +208,7 @@ class Quality:
 
     def expect(self, at_ms: int) -> None:
         """Work out what is usual at a time, until the next minute."""
+        self._now = None
         self.expected_at_ms = at_ms
         self.baseline.expect(at_ms)
 

@@ -10,7 +10,7 @@ from streams.detectors.config import DetectConfig
 from streams.detectors.finding import Finding
 from streams.detectors.judge import judge
 from streams.detectors.quality import Quality
-from streams.detectors.rates import RATES
+from streams.detectors.rates import DELIVERY, RATES
 from streams.detectors.ring import SPANS
 from streams.detectors.scopes import ACCOUNT, ACCOUNT_COUNTRY, ACCOUNT_LEVELS, PROVIDER_LEVELS
 from streams.detectors.sending import Sending
@@ -115,8 +115,8 @@ def reasons(state: Quality, windows: int) -> dict[str, float]:
     """Return which reasons the failures beyond the usual have, as shares of these."""
     span = min(SPANS.index(windows), SPANS.index(30))
     failures = state.failures_within(SPANS[span])
-    finals = float(state.measure(state.ring.sums()[span : span + 1], SPANS[span : span + 1]).trials[0, 0])
-    more = {name: count - state.baseline.reason(name)[0] * finals for name, count in failures.items()}
+    finals = float(state.now().trials[span, DELIVERY])
+    more = {name: count - state.reason(name, span)[0] * finals for name, count in failures.items()}
     whole = sum(value for value in more.values() if value > 0)
     return {name: value / whole for name, value in more.items() if value > 0} if whole > 0 else {}
 
@@ -129,12 +129,12 @@ def excess(state: ScopeState, kind: str, windows: int) -> float:
         messages = state.messages(SPANS[span])
         usual = state.volume.expect((state.ring.last + 1) * 10_000).per_minute * SPANS[span] / 6
         return {"volume_surge": messages - usual, "volume_silent": usual - messages}.get(kind, 0.0)
-    measured = state.measure(state.ring.sums()[span : span + 1], SPANS[span : span + 1])
+    measured = state.now()
     if kind == "failure_reason":
-        share, _ = state.baseline.reason(detail)
-        return state.failures_within(SPANS[span]).get(detail, 0) - share * float(measured.trials[0, 0])
+        share, _ = state.reason(detail, span)
+        return state.failures_within(SPANS[span]).get(detail, 0) - share * float(measured.trials[span, DELIVERY])
     if kind not in RATE_INDEX:
         return 0.0
     index = RATE_INDEX[kind]
-    more = float(measured.hits[0, index] - measured.trials[0, index] * measured.share[0, index])
+    more = float(measured.hits[span, index] - measured.trials[span, index] * measured.share[span, index])
     return -more if RATES[index].low else more

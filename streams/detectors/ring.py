@@ -72,6 +72,11 @@ class Ring:
         each: Floats = totals[:-1] - totals[1:]
         return each
 
+    def newest(self) -> Floats:
+        """Return the row of the newest window."""
+        row: Floats = self.windows[self.last % RING] - self.windows[(self.last - 1) % RING]
+        return row
+
     def quiet(self) -> bool:
         """Tell whether nothing has happened for half an hour."""
         oldest = self.minutes[((self.last + 1) // MINUTE_WINDOWS + 1) % MINUTES]

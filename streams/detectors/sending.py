@@ -74,6 +74,10 @@ class Sending:
         self.range_sum.clear()
         self.flags.clear()
 
+    def mend(self, number: int, change: Floats) -> None:
+        """Add what came late to window `number`."""
+        self.ring.mend(number, change[:SCALARS])
+
     def idle(self) -> bool:
         """Tell whether nothing is sent, and nothing is expected to be."""
         return self.ring.quiet() and self.volume.expect((self.ring.last + 1) * WINDOW_MS).per_minute < 1.0

@@ -40,6 +40,7 @@ class GroupState:
         self.scopes: dict[str, ScopeState] = {}
         self.head = Head()
         self._windows: dict[int, dict[Key, RouteHealth]] = {}
+        self._order: list[str] = []
         self._doubles: tuple[int, set[str]] = (0, set())
         self._fresh_windows: set[int] = set()
         self._fresh_scopes: set[str] = set()
@@ -74,7 +75,7 @@ class GroupState:
             return
         for level in levels(self.group):
             state = self._scope(Scope.of(level, record), self.head.closed or number)
-            state.ring.mend(number, change[: state.ring.windows.shape[1]])
+            state.mend(number, change)
             self._fresh_scopes.add(state.scope.key)
 
     # ---- windows -------------------------------------------------------------------------------------------------
@@ -102,8 +103,9 @@ class GroupState:
         names: dict[str, dict[str, int]] = {}
         for record in self._windows.get(number, {}).values():
             self._spread(record, row_of(record), number, rows, names)
-        for key, state in self.scopes.items():
-            if state.ring.last < number:  # else: written after the head, before a crash
+        for key in reversed(self._wide_first()):  # what is due of a whole is known from its parts
+            state = self.scopes[key]
+            if state.ring.last < number:  # else: written before a crash, and the head not
                 state.close(rows.get(key), names.get(key) or {})
                 self._fresh_scopes.add(key)
         for old in [old for old in self._windows if old <= number - _LATE_WINDOWS]:
@@ -136,7 +138,26 @@ class GroupState:
         if state is None:
             make = Quality if self.group.startswith(PROVIDER_GROUP) else Sending
             state = self.scopes[scope.key] = make(scope, last)
+            self._join(state)
         return state
+
+    def _join(self, new: ScopeState) -> None:
+        """Make a scope that is new a part of what it belongs to, and what belongs to it its parts."""
+        for other in self.scopes.values():
+            if isinstance(new, Quality) and isinstance(other, Quality):
+                if new.scope.level == ROUTE and new.scope.within(other.scope):
+                    other.parts.append(new)
+                elif other.scope.level == ROUTE and other.scope.within(new.scope):
+                    new.parts.append(other)
+
+    def _wide_first(self) -> list[str]:
+        """Return the scopes in the order in which they are written.
+
+        A whole is worked out from its parts. So after a crash a part must not be further than its whole.
+        """
+        if len(self._order) != len(self.scopes):
+            self._order = sorted(self.scopes, key=lambda key: (self.scopes[key].scope.level == ROUTE, key))
+        return self._order
 
     def doubles(self) -> set[str]:
         """Return the scopes of a provider that hold one route and nothing else: that route tells it all."""
@@ -158,7 +179,7 @@ class GroupState:
         for number in sorted(self._fresh_windows):
             records = self._windows.get(number)
             pieces[f"window:{number}"] = None if records is None else _encode([*records.values()])
-        for key in sorted(self._fresh_scopes):
+        for key in [key for key in self._wide_first() if key in self._fresh_scopes]:
             state = self.scopes[key]
             for hour in sorted(state.fresh_hours):
                 pieces[f"hour:{hour}:{key}"] = state.dump_hour(hour)
@@ -185,7 +206,8 @@ class GroupState:
             elif what == "scope":
                 dumped: dict[str, Any] = msgspec.msgpack.decode(pieces[name], strict=False)
                 make = Quality if group.startswith(PROVIDER_GROUP) else Sending
-                state.scopes[rest] = make.load(dumped, hours.get(rest, {}))
+                loaded = state.scopes[rest] = make.load(dumped, hours.get(rest, {}))
+                state._join(loaded)
         if "head" in pieces:
             state.head = msgspec.msgpack.decode(pieces["head"], type=Head)
         return state
