@@ -17,7 +17,9 @@ from streams.events import Anomaly, RouteHealth
 from streams.health.heartbeat import WINDOW_MS
 
 STALLED_S = 60.0
-"""A source that has not moved for so long, while others did, is not waited for."""
+"""A source that has said nothing for so long, while others did, is not waited for."""
+BEHIND_S = 900.0
+"""Nor one that has not moved for so long, though it says that it is there."""
 _GAP_S = 15.0
 """What counts at most of a time in which no source moved: nobody is late then."""
 _PROGRESS = ""
@@ -30,7 +32,10 @@ _decode = msgspec.msgpack.decode
 
 
 class Progress:
-    """How far all sources are: the smallest stream time of those that move.
+    """How far all sources are: the smallest stream time of those that are waited for.
+
+    While a backlog is worked off, partitions have their turns, and one or the other stands still for minutes. Its
+    heartbeats say that its share of what happened is still to come.
 
     Time in seconds is the caller's monotonic clock; it only decides who is not waited for.
     """
@@ -39,6 +44,7 @@ class Progress:
         """Wait for all that are `expected` before anything counts as complete."""
         self._newest_ms: dict[Source, int] = {}
         self._moved: dict[Source, float] = dict.fromkeys(expected, 0.0)
+        self._heard: dict[Source, float] = {}
         self._active_s = 0.0
         self._last_s: float | None = None
         self.time_ms = 0
@@ -48,17 +54,23 @@ class Progress:
         if self._last_s is not None:
             self._active_s += min(now_s - self._last_s, _GAP_S)
         self._last_s = now_s
+        self._heard[source] = self._active_s
+        self._moved.setdefault(source, self._active_s)
         if stream_time_ms > self._newest_ms.get(source, -1):
             self._newest_ms[source] = stream_time_ms
             self._moved[source] = self._active_s
-        moving = [self._newest_ms.get(s, 0) for s, moved in self._moved.items() if self._active_s - moved <= STALLED_S]
-        self.time_ms = max(self.time_ms, min(moving, default=0))
+        awaited = [self._newest_ms.get(source, 0) for source in self._moved if not self._is_stalled(source)]
+        self.time_ms = max(self.time_ms, min(awaited, default=0))
         return self.time_ms
+
+    def _is_stalled(self, source: Source) -> bool:
+        silent_s = self._active_s - self._heard.get(source, 0.0)
+        return silent_s > STALLED_S or self._active_s - self._moved[source] > BEHIND_S
 
     @property
     def stalled(self) -> list[Source]:
         """Sources that are not waited for."""
-        return sorted(s for s, moved in self._moved.items() if self._active_s - moved > STALLED_S)
+        return sorted(source for source in self._moved if self._is_stalled(source))
 
     def pack(self) -> bytes:
         """Return what to keep."""

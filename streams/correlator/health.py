@@ -109,8 +109,12 @@ class Health:
             self._open.discard(window)
         if now_ms // WINDOW_MS > self._beat:
             self._beat = now_ms // WINDOW_MS
-            told.append(heartbeat(self._partition, now_ms))
+            told.append(self.heartbeat(now_ms))
         return told
+
+    def heartbeat(self, now_ms: int) -> RouteHealth:
+        """Return what says how far this partition has got."""
+        return heartbeat(self._partition, now_ms)
 
     def _is_due(self, window: int, now_ms: int) -> bool:
         end_ms = (window + 1) * WINDOW_MS

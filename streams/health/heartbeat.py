@@ -16,11 +16,11 @@ _ZEROS: dict[str, Any] = (
 
 
 def heartbeat(source_partition: int, stream_time_ms: int) -> RouteHealth:
-    """Return the heartbeat of a source partition at a stream time (epoch milliseconds)."""
+    """Return the heartbeat of a source partition at a stream time (epoch milliseconds; 0: not known yet)."""
     known = {
         **_ZEROS,
         **{"account": "", "provider": "", "country": "", "traffic_type": "unknown"},
-        "window_start_ms": (stream_time_ms // WINDOW_MS - 1) * WINDOW_MS,
+        "window_start_ms": max(stream_time_ms // WINDOW_MS - 1, 0) * WINDOW_MS,
         "window_ms": WINDOW_MS,
         "source_partition": source_partition,
         "stream_time_ms": stream_time_ms,

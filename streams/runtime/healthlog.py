@@ -45,6 +45,10 @@ class HealthLog:
         self._health.end_step(now_ms)
         return self._health.tell(now_ms)
 
+    def still(self, now_ms: int) -> list[RouteHealth]:
+        """Return a heartbeat: stream time is `now_ms` as before, and the partition is in good hands."""
+        return [self._health.heartbeat(now_ms)]
+
     def restored(self, now_ms: int) -> None:
         """All records are taken in; stream time is `now_ms`."""
         self._health.restored(now_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from streams.runtime.changelog import Position, Record, Segments
 from streams.runtime.inputs import Inputs
 from streams.runtime.processor import Delta, Processor, Work
 from streams.runtime.store import DiskStore
+
+STILL_S = 15.0
+"""A partition of which nothing was told for so long says that it is there."""
 
 
 class Partition:
@@ -27,6 +31,7 @@ class Partition:
         self.inputs = Inputs(len(processor.sources))
         self.core, self._beside = processor.core(self.store, self.time, number, count)
         self.changelog_from = 0
+        self._told_s = time.monotonic()
         self.restored = False
         self._recall()
 
@@ -77,7 +82,20 @@ class Partition:
         if all(self.time.at_end) and idle_until_ms > self.time.now_ms:
             later = self.core.advance_to(idle_until_ms)
             delta.merge(later)
-        return Work(self, events, delta, dead, self._beside.end_step(self.time.now_ms))
+        told = self._beside.end_step(self.time.now_ms)
+        if told:
+            self._told_s = time.monotonic()
+        return Work(self, events, delta, dead, told)
+
+    def still(self) -> list[Any]:
+        """Return what is to be told where time stands still: while its state comes back, or others have their turn.
+
+        Those who wait for all partitions must not take it for gone then (`detect`).
+        """
+        if time.monotonic() < self._told_s + STILL_S:
+            return []
+        self._told_s = time.monotonic()
+        return self._beside.still(self.time.now_ms)
 
     def changelog(self, delta: Delta) -> Iterator[Record]:
         """Yield the changelog records of a delta."""

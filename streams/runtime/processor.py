@@ -106,6 +106,9 @@ class Beside(Protocol):
     def end_step(self, now_ms: int) -> list[Any]:
         """A step has moved stream time to `now_ms`: return what is to be told."""
 
+    def still(self, now_ms: int) -> list[Any]:
+        """Return what is to be told of a partition in good hands that stands still at stream time `now_ms`."""
+
     def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield the changelog records of a batch that ended at stream time `now_ms`."""
 
@@ -128,6 +131,10 @@ class NothingBeside:
     prefix = b"\xff"
 
     def end_step(self, now_ms: int) -> list[Any]:
+        """Nothing is to be told."""
+        return []
+
+    def still(self, now_ms: int) -> list[Any]:
         """Nothing is to be told."""
         return []
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from streams.events import RouteHealth
 from streams.runtime.errors import FencedError, is_fenced, is_temporary
 from streams.runtime.output import BatchOutput
 from streams.runtime.processor import Work
@@ -65,14 +66,17 @@ class Transactions:
         log.warning("%s: Kafka does not answer, trying again: %s", what, cause)
         time.sleep(_PAUSE_S)
 
-    def commit(self, work: Sequence[Work], metadata: object) -> None:
-        """Write a batch; `KafkaException`: nothing of it is written, or nobody knows, and `recover` must follow.
+    def commit(self, work: Sequence[Work], metadata: object, still: Sequence[RouteHealth] = ()) -> None:
+        """Write a batch, and what is told of partitions that stand `still`.
+
+        `KafkaException`: nothing of it is written, or nobody knows, and `recover` must follow.
 
         The offsets of all inputs are sent every time, whether they moved or not. They carry the group generation by
         which the broker refuses a worker that has lost its partitions unknown to itself; a batch of mere timeouts
         would go through without.
         """
         self._producer.begin_transaction()
+        self._output.told(still)
         offsets = []
         for one in work:
             partition = one.partition
@@ -83,8 +87,9 @@ class Transactions:
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):
                 if source.next_offset is not None:
                     offsets.append(TopicPartition(topic, partition.number, source.next_offset))
-        with self._watchdog.over("send_offsets_to_transaction"):
-            self._producer.send_offsets_to_transaction(offsets, metadata, CALL_S)
+        if offsets:
+            with self._watchdog.over("send_offsets_to_transaction"):
+                self._producer.send_offsets_to_transaction(offsets, metadata, CALL_S)
         with self._watchdog.over("commit_transaction"):
             self._producer.commit_transaction(CALL_S)
         self._failed_in_a_row = 0

@@ -24,6 +24,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
+from streams.events import RouteHealth
 from streams.kafka.client import consumer_options, producer_options
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.deadshare import DeadShare
@@ -169,18 +170,20 @@ class Worker:
     def _batch(self) -> None:
         idle_until = now_ms() - IDLE_LAG_MS
         work: list[Work] = []
+        still: list[RouteHealth] = []
         self._state_is_committed = False
         for partition in self._partitions.values():
             if partition.restored:
                 done = partition.work(idle_until)
                 if done.delta.events or done.delta.changed or done.delta.dropped or done.dead or done.told:
                     work.append(done)
-        if not work:
+            still += partition.still()
+        if not work and not still:
             self._state_is_committed = True
             self._housekeeping.idle()
             return
         try:
-            self._transactions.commit(work, self._metadata)
+            self._transactions.commit(work, self._metadata, still)
         except KafkaException as error:
             self._redo(error)
             return

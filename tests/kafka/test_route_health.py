@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streams.codec.avro import Decoder
 from streams.events import ROUTE_HEALTH, RouteHealth, Submit
+from streams.runtime import partition
+from streams.runtime.worker import CorrelateWorker
 from tests.kafka.helpers import Sender, TopicReader, revisions_of, wait_until, workers
+from tests.kafka.helpers_local import local_workers, run_until
 from tests.kafka.helpers_traffic import CONFIG, Check, Message, interleaved, messages
 from tests.oracle_facts import distinct_answers
 
@@ -79,3 +83,27 @@ def test_totals_are_exact_though_workers_are_killed_again_and_again(
     assert totals.read() == expected
     totals.close()
     assert killed >= 2, "nothing was tested"
+
+
+def test_partitions_that_stand_still_say_that_they_are_in_good_hands(
+    kafka: str, make_topics: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose state takes long to come back, or who has to wait for its turn, is not gone: `detect` waits for it."""
+    monkeypatch.setattr(partition, "STILL_S", 0.2)
+    monkeypatch.setattr(CorrelateWorker, "_restore", lambda _: None)
+    prefix = make_topics(3)
+    reader, decoder = TopicReader(kafka, prefix + ROUTE_HEALTH), Decoder(ROUTE_HEALTH)
+    beats: list[tuple[int, int]] = []
+
+    def beaten_twice() -> bool:
+        beats.extend((row.source_partition, row.stream_time_ms) for row in decoder.rows(_values(reader.more()))[0])
+        return all(beats.count((number, 0)) >= 2 for number in range(3))
+
+    with local_workers(kafka, prefix, tmp_path) as local:
+        run_until(local.start(), beaten_twice)
+    reader.close()
+    assert {stream_time_ms for _, stream_time_ms in beats} == {0}, "time stands still"
+
+
+def _values(read: list[Any]) -> list[bytes]:
+    return [message.value() for message in read]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.apps.detect_host import STALLED_S, Host, Progress
+from streams.apps.detect_host import BEHIND_S, STALLED_S, Host, Progress
 from streams.detectors.engine import Engine
 from streams.events import Anomaly, RouteHealth
 from tests.detecting import at, beats, once, traffic
@@ -45,6 +45,21 @@ def test_a_source_that_stands_still_while_others_move_is_not_waited_for_and_come
     progress.see((0, 1), 2_000, at_s)
     assert progress.stalled == []
     assert progress.see((0, 0), 200_000, at_s) == reached  # waited for again
+
+
+def test_a_source_that_stands_still_and_says_that_it_is_there_is_waited_for_but_not_for_ever() -> None:
+    """Partitions of a backlog have their turns; what one has not read yet is still to come."""
+    progress = Progress(SOURCES)
+    progress.see((0, 1), 1_000, 0.0)
+    for at_s in range(10, round(BEHIND_S), 10):
+        progress.see((0, 1), 1_000, at_s)
+        assert progress.see((0, 0), at_s * 1_000, at_s) == 1_000
+    assert progress.stalled == []
+    for at_s in range(round(BEHIND_S), round(BEHIND_S) + 60, 10):
+        progress.see((0, 1), 1_000, at_s)
+        reached = progress.see((0, 0), at_s * 1_000, at_s)
+    assert reached == at_s * 1_000
+    assert progress.stalled == [(0, 1)]
 
 
 def test_when_all_stand_still_nobody_is_late() -> None:
