@@ -26,8 +26,8 @@ import asyncio
 import functools
 import logging
 import os
+import socket
 import threading
-import time
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,7 @@ from streams.health.heartbeat import heartbeat
 from streams.kafka.client import admin_options
 from streams.kafka.security import Access, access
 from streams.runtime.errors import TopicsError
-from streams.settings import Settings, load_settings
+from streams.settings import Settings, SettingsError, load_settings
 
 log = logging.getLogger("sms-streams.detect")
 
@@ -195,7 +195,7 @@ class Detect:
             else:
                 self.metrics.records.inc()
                 self.told.records += 1
-                sent = [await one for one in self._handed_on(message.partition, message.value, record)]
+                sent = [await one for one in self._handed_on(message, record)]
             _when_all(sent, event.ack)
 
     def _too_old(self, key: bytes) -> bool:
@@ -206,13 +206,13 @@ class Detect:
             return False
         return 0 < int(start_ms[0]) < now_ms() - limit_ms
 
-    def _handed_on(self, partition: int, value: bytes, record: RouteHealth) -> Iterable[Awaitable[Any]]:
-        """Send a record to its groups, a heartbeat to all partitions."""
-        send = functools.partial(self._grouped.send, value_serializer="raw")
-        source = (partition, record.source_partition)
+    def _handed_on(self, message: Any, record: RouteHealth) -> Iterable[Awaitable[Any]]:
+        """Send a record to its groups, a heartbeat to all partitions; as of the time at which it was written."""
+        send = functools.partial(self._grouped.send, timestamp=message.timestamp)
+        source = (message.partition, record.source_partition)
         groups = self._engine.groups(record)
         for group in groups:
-            yield send(key=group.encode(), value=value)
+            yield send(key=group.encode(), value=message.value, value_serializer="raw")
         self._newest[source] = max(record.stream_time_ms, self._newest.get(source, 0))
         if not groups:
             self._beaten[source] = self._newest[source]
@@ -222,7 +222,7 @@ class Detect:
             return
         beat = heartbeat(record.source_partition, self._beaten[source])
         for number in range(self._group_partitions):
-            yield self._grouped.send(key=f"{_BEAT}{partition}".encode(), value=beat, partition=number)
+            yield send(key=f"{_BEAT}{message.partition}".encode(), value=beat, partition=number)
 
     def _letter(self, message: Any, bad: Bad) -> DeadLetter:
         where = (message.topic.removeprefix(self._settings.topic_prefix), message.partition, message.offset)
@@ -242,7 +242,7 @@ class Detect:
             elif not key.startswith(_BEAT):
                 held.host.take(key, record)
             elif held.host.beat(
-                (int(key.removeprefix(_BEAT)), record.source_partition), record.stream_time_ms, time.monotonic()
+                (int(key.removeprefix(_BEAT)), record.source_partition), record.stream_time_ms, message.timestamp or 0.0
             ):
                 await self._close_windows(message.partition, held)
 
@@ -374,9 +374,26 @@ def run_detect(settings: Settings, stop: threading.Event, detect: Detect | None 
     """Run one worker until `stop` is set; raise what made it fail."""
     for library in ("faust", "mode", "aiokafka", "streams.apps.detect"):  # they tell every step
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
+    require_port(settings.detect.web_host, settings.detect.web_port)
     made = detect or Detect(settings)
     asyncio.run(_run(made.app, stop))
     return made
+
+
+def require_port(host: str, port: int) -> None:
+    """Raise `SettingsError` where nothing can listen there (0: nothing is to): Faust would tell by a traceback."""
+    if not port:
+        return
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"detect.web_port: cannot listen on {host}:{port} ({error.strerror}): another worker on this machine? "
+            "Choose another one with --web-port, or 0 for none"
+        ) from error
 
 
 async def _run(app: Any, stop: threading.Event) -> None:

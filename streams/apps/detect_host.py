@@ -17,11 +17,11 @@ from streams.events import Anomaly, RouteHealth
 from streams.health.heartbeat import WINDOW_MS
 
 STALLED_S = 60.0
-"""A source that has said nothing for so long, while others did, is not waited for."""
+"""A source that has said nothing for so long, while others behind the same partition did, is not waited for."""
 BEHIND_S = 900.0
 """Nor one that has not moved for so long, though it says that it is there."""
 _GAP_S = 15.0
-"""What counts at most of a time in which no source moved: nobody is late then."""
+"""What counts at most of a time in which no source said anything: nobody is late then."""
 _PROGRESS = ""
 
 Source = tuple[int, int]
@@ -35,9 +35,9 @@ class Progress:
     """How far all sources are: the smallest stream time of those that are waited for.
 
     While a backlog is worked off, partitions have their turns, and one or the other stands still for minutes. Its
-    heartbeats say that its share of what happened is still to come.
-
-    Time in seconds is the caller's monotonic clock; it only decides who is not waited for.
+    heartbeats say that its share of what happened is still to come. The clock by which a source is late is that of the
+    records (when they were written), for each partition of ``sms.route-health`` its own: however far behind the
+    reading is, and one partition behind another, nobody is late who was not when it was written.
     """
 
     def __init__(self, expected: Iterable[Source]) -> None:
@@ -45,27 +45,30 @@ class Progress:
         self._newest_ms: dict[Source, int] = {}
         self._moved: dict[Source, float] = dict.fromkeys(expected, 0.0)
         self._heard: dict[Source, float] = {}
-        self._active_s = 0.0
-        self._last_s: float | None = None
+        self._clocks: dict[int, tuple[float, float]] = {}  # seconds in which anything was said; when it was last
         self.time_ms = 0
 
-    def see(self, source: Source, stream_time_ms: int, now_s: float) -> int:
-        """Take in how far a source is; return how far all are, which never goes back."""
-        if self._last_s is not None:
-            self._active_s += min(now_s - self._last_s, _GAP_S)
-        self._last_s = now_s
-        self._heard[source] = self._active_s
-        self._moved.setdefault(source, self._active_s)
+    def see(self, source: Source, stream_time_ms: int, written_s: float) -> int:
+        """Take in how far a source was when that was written; return how far all are, which never goes back."""
+        now_s = self._tick(source[0], written_s)
+        self._heard[source] = now_s
+        self._moved.setdefault(source, now_s)
         if stream_time_ms > self._newest_ms.get(source, -1):
             self._newest_ms[source] = stream_time_ms
-            self._moved[source] = self._active_s
+            self._moved[source] = now_s
         awaited = [self._newest_ms.get(source, 0) for source in self._moved if not self._is_stalled(source)]
         self.time_ms = max(self.time_ms, min(awaited, default=0))
         return self.time_ms
 
+    def _tick(self, partition: int, written_s: float) -> float:
+        active_s, last_s = self._clocks.get(partition, (0.0, written_s))
+        active_s += min(max(written_s - last_s, 0.0), _GAP_S)
+        self._clocks[partition] = (active_s, max(written_s, last_s))
+        return active_s
+
     def _is_stalled(self, source: Source) -> bool:
-        silent_s = self._active_s - self._heard.get(source, 0.0)
-        return silent_s > STALLED_S or self._active_s - self._moved[source] > BEHIND_S
+        now_s = self._clocks.get(source[0], (0.0, 0.0))[0]
+        return now_s - self._heard.get(source, 0.0) > STALLED_S or now_s - self._moved[source] > BEHIND_S
 
     @property
     def stalled(self) -> list[Source]:
@@ -113,9 +116,9 @@ class Host:
             state = self.groups[group] = GroupState(group)
         self._engine.see(state, record)
 
-    def beat(self, source: Source, stream_time_ms: int, now_s: float) -> bool:
+    def beat(self, source: Source, stream_time_ms: int, written_s: float) -> bool:
         """Take in how far a source is; tell whether windows can be closed now."""
-        return self._complete(self.progress.see(source, stream_time_ms, now_s)) > self._closed
+        return self._complete(self.progress.see(source, stream_time_ms, written_s)) > self._closed
 
     def _complete(self, time_ms: int) -> int:
         return (time_ms - self._engine.config.lateness_ms) // WINDOW_MS

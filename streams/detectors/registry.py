@@ -52,6 +52,7 @@ PARTS = {
     "sent_without_sr": ("no_receipts",),
     "receipt_latency": ("no_receipts",),
     "response_latency": ("no_response",),
+    "no_receipts": ("unknown_codes",),
     "volume_surge": ("pumping", "repeated_recipients"),
 }
 """Which kinds are explained by which others, where these are open for a scope that messages of it belong to."""

@@ -16,18 +16,20 @@ KEEP_MS = 72 * 3_600_000
 """A campaign is over when nothing was sent of it for so long."""
 
 _MOST = 4_096  # sampled recipients of a campaign; from there on every other one is let go
-_QUIET_MS = 600_000
+QUIET_MS = 600_000
+"""Where nobody was sent to again for so long, it is over."""
 
 
 class Campaign:
     """What is known of one campaign: how often each sampled recipient was sent to."""
 
-    __slots__ = ("at_ms", "began_ms", "counts", "repeated_ms", "thinned")
+    __slots__ = ("at_ms", "began_ms", "counts", "fresh", "repeated_ms", "thinned")
 
     def __init__(self, began_ms: int) -> None:
         """Begin."""
         self.began_ms = self.at_ms = began_ms
         self.repeated_ms = 0
+        self.fresh = 0  # repetitions since there was none for a while
         self.counts: dict[str, int] = {}
         self.thinned = 1
 
@@ -39,6 +41,8 @@ class Campaign:
         known = self.counts.get(hash_, 0)
         self.counts[hash_] = known + messages
         if known or messages > 1:
+            again = self.fresh if at_ms - self.repeated_ms < QUIET_MS else 0
+            self.fresh = again + messages - (0 if known else 1)
             self.repeated_ms = at_ms
         if len(self.counts) > _MOST:
             self.thinned *= 2
@@ -46,14 +50,14 @@ class Campaign:
 
     def dump(self) -> list[Any]:
         """Return it as plain values."""
-        return [self.began_ms, self.at_ms, self.repeated_ms, self.thinned, self.counts]
+        return [self.began_ms, self.at_ms, self.repeated_ms, self.thinned, self.fresh, self.counts]
 
     @classmethod
     def load(cls, dumped: list[Any]) -> Campaign:
         """Make it again."""
         campaign = cls(dumped[0])
-        campaign.at_ms, campaign.repeated_ms, campaign.thinned = dumped[1:4]
-        campaign.counts = dict(dumped[4])
+        campaign.at_ms, campaign.repeated_ms, campaign.thinned, campaign.fresh = dumped[1:5]
+        campaign.counts = dict(dumped[5])
         return campaign
 
 
@@ -78,7 +82,8 @@ def look(
     repeats = messages - len(known.counts)
     share = repeats / messages if messages else 0.0
     many = repeats >= config.repeats and share >= config.repeat_share
-    if not opened and not (many and at_ms - known.repeated_ms < _QUIET_MS):
+    now = at_ms - known.repeated_ms < QUIET_MS and (opened or known.fresh >= config.repeats)
+    if not opened and not (many and now):
         return None
     low, high = wilson(repeats, messages)
     scale = SAMPLE * known.thinned
@@ -90,7 +95,7 @@ def look(
     return Finding(
         f"{KIND}:{campaign}",
         not opened,
-        many and at_ms - known.repeated_ms < _QUIET_MS,
+        many and now,
         share,
         0.0,
         low,

@@ -62,6 +62,17 @@ def test_a_source_that_stands_still_and_says_that_it_is_there_is_waited_for_but_
     assert progress.stalled == [(0, 1)]
 
 
+def test_a_partition_that_is_read_later_than_another_is_waited_for() -> None:
+    """A worker reads a backlog: an hour of partition 0 before anything of partition 1."""
+    progress = Progress([(0, 0), (1, 0)])
+    progress.see((1, 0), 1_000, 1.0)
+    for at_s in range(10, 3_600, 10):
+        assert progress.see((0, 0), at_s * 1_000, at_s) <= 1_000
+    for at_s in range(10, 3_600, 10):
+        assert progress.see((1, 0), at_s * 1_000, at_s) == at_s * 1_000
+    assert progress.stalled == []
+
+
 def test_when_all_stand_still_nobody_is_late() -> None:
     """Correlate was down for an hour: when it comes back, the first source does not run away from the others."""
     progress = Progress(SOURCES)
