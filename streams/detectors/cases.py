@@ -23,6 +23,13 @@ _MOST = 0.5
 
 _NAMED = 0.1
 
+_MOST_REROUTED = 0.6
+_REROUTED = {
+    "volume_silent": "; about as many more are handed to other providers: rerouted",
+    "volume_surge": "; about as many less are handed to other providers: rerouted",
+}
+"""By kind of anomaly, what is said where other providers make up for it."""
+
 _ECHO_MS = 60_000
 """What is told of as over is not told again by windows before its last minute."""
 
@@ -86,10 +93,22 @@ class Cases:
         case.part_of = case.part_of if said == "resolved" else self._explained_by(case)
         scope = Scope(*case.scope)
         shares = self._shares(case.kind, scope, case.finding) if said != "resolved" else {}
-        anomaly = life.tell(case, said, self._at_ms, shares, self._stream_time_ms)
+        rerouted = said != "resolved" and self._rerouted(case.kind, scope, case.finding)
+        anomaly = life.tell(case, said, self._at_ms, shares, self._stream_time_ms, harmless=rerouted)
         if said != "resolved":
-            anomaly = anomaly._replace(sentence=anomaly.sentence + contributors(shares))
+            more = contributors(shares) + (_REROUTED[case.kind] if rerouted else "")
+            anomaly = anomaly._replace(sentence=anomaly.sentence + more)
         return anomaly
+
+    def _rerouted(self, kind: str, scope: Scope, finding: Finding) -> bool:
+        """Tell whether what a route sends less, or more, other providers are given instead, or no more."""
+        if kind not in _REROUTED or scope.level != ROUTE:
+            return False
+        windows = finding.window_ms // WINDOW_MS
+        missing = registry.excess(self._state.scopes[scope.key], kind, windows)
+        others = [s for s in self._state.scopes.values() if s.scope._replace(provider=scope.provider) == scope]
+        instead = -sum(registry.excess(s, kind, windows) for s in others if s.scope != scope)
+        return instead >= _MOST_REROUTED * missing > 0
 
     def _explained_by(self, case: Case) -> str:
         """Return the id of the open anomaly that this one is a part of: a wider one of its kind, or its cause."""

@@ -61,9 +61,9 @@ def _plain(finding: Finding) -> list[Any]:
     return [value.item() if isinstance(value, np.generic) else value for value in finding]
 
 
-def severity(finding: Finding, part_of: str) -> str:
+def severity(finding: Finding, part_of: str, harmless: bool) -> str:
     """Say how urgent a finding is."""
-    if part_of:
+    if part_of or harmless:
         return INFO
     if finding.kind.partition(":")[0] in _NEVER_CRITICAL:
         return WARNING
@@ -92,11 +92,13 @@ def follow(case: Case, finding: Finding | None, at_ms: int, config: DetectConfig
     return "resolved" if at_ms - case.judged_ms >= config.give_up_after_ms else ""
 
 
-def tell(case: Case, state: str, at_ms: int, shares: dict[str, float], stream_time_ms: int) -> Anomaly:
-    """Return the record that says where a case stands, and count it."""
+def tell(
+    case: Case, state: str, at_ms: int, shares: dict[str, float], stream_time_ms: int, *, harmless: bool
+) -> Anomaly:
+    """Return the record that says where a case stands, and count it; ``harmless``: nobody is to be woken."""
     finding = case.finding
     scope = Scope(*case.scope)
-    case.severity = severity(finding, case.part_of) if state != "resolved" else case.severity
+    case.severity = severity(finding, case.part_of, harmless) if state != "resolved" else case.severity
     case.told_ms, case.told_effect = at_ms, finding.effect
     anomaly = Anomaly(
         case.anomaly_id,

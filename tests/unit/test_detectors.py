@@ -9,9 +9,9 @@ from streams.detectors.quality import Quality
 from streams.detectors.rates import DELIVERY
 from streams.detectors.registry import DETECTORS
 from streams.events import Anomaly, RouteHealth
-from streams.simulator.incidents import KINDS
+from streams.simulator.incidents import KINDS, Incident, inject
 from streams.simulator.messages import DAY_MS, HOUR_MS, Route
-from streams.simulator.trial import START_MS
+from streams.simulator.trial import START_MS, World
 from tests.detector_worlds import BEGIN_MS, INCIDENT_MS, Host, opened, traffic
 
 SOON_S = {"fake_receipts": 75, "pumping": 60, "silence": 45, "unknown_codes": 60, "slow_reports": 90, "surge": 45}
@@ -115,3 +115,16 @@ def test_what_lasts_for_a_day_is_learned_and_before_that_it_is_not() -> None:
         state = host.states["provider:aurora"].scopes["route|bank|aurora|FR|otp"]
         assert isinstance(state, Quality)
         assert (state.baseline.share[DELIVERY] < told[0].expected - 0.03) == learns
+
+
+def test_messages_that_go_to_another_provider_wake_nobody() -> None:
+    """From ten on the sender hands its codes to borealis; both routes tell, as information."""
+    both = (Route("bank", "aurora", "FR", "otp", 150.0), Route("bank", "borealis", "FR", "otp", 150.0))
+    before, after = World(5, both).messages(0)
+    moved = Incident("silence", INCIDENT_MS, INCIDENT_MS + DAY_MS, 1.0)
+    before = inject(before, both[0], moved, 5)
+    after = inject(after, both[1], Incident("surge", INCIDENT_MS, INCIDENT_MS + DAY_MS, 2.0), 5)
+    records = World(5, both).records([before, after], BEGIN_MS, BEGIN_MS + 80 * 60_000)
+    (told,) = [a for a in opened(Host().run(records)) if a.kind == "volume_silent"]
+    assert (told.severity, told.provider) == ("info", "aurora")
+    assert told.sentence.endswith("handed to other providers: rerouted")
