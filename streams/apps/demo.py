@@ -6,24 +6,19 @@ that live traffic would have given. Then traffic goes on live. The data stay, fo
 
 from __future__ import annotations
 
-import heapq
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-from confluent_kafka import Producer
 from rich.console import Console
 from rich.text import Text
 
-from streams.apps import demo_incident
-from streams.apps.demo_incident import with_incident
-from streams.apps.demo_report import Report, ask, status_counts
+from streams.apps import demo_traffic
+from streams.apps.demo_report import Report, Rows, ask, status_counts, what_is_wrong
 from streams.apps.demo_steps import Step, Steps
 from streams.apps.demo_view import bars, draw
 from streams.apps.display import Progress
@@ -34,21 +29,13 @@ from streams.apps.verify import verify
 from streams.clickhouse.backend import Params
 from streams.clickhouse.remote import RemoteDatabase
 from streams.clock import now_ms
-from streams.codec.avro import Encoder
-from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, DeliveryReport
-from streams.kafka.client import producer_options
+from streams.events import PROVIDER_RECEIPT, SUBMIT
 from streams.settings import Settings
-from streams.simulator import Arrival, Traffic, TrafficConfig
+from streams.simulator import Arrival
 
 MARK = ".sms-streams-demo"
-BY_OWN_ID = "cumulus"
-"""The provider whose reports know only its own ids."""
-_BACKLOG_MS = 72 * 3_600_000
-_LIVE_RATE = 60.0  # messages a second
-_STRAY_REPORTS, _BROKEN_RECORDS = 12, 3
 _PATIENCE_S = 90.0
 _FIND_S = 40.0
-_DETECT_AGE_MS = 3_600_000
 _LOOK_S = 0.1
 _COUNT_EVERY_S = 1.0
 _FIND = "find what is wrong in it"
@@ -82,14 +69,14 @@ class Demo:
 
     def __init__(self, settings: Settings, folder: Path, stop: threading.Event, out: Console, size: Size) -> None:
         """Prepare it; `folder` is emptied first if an earlier demo made it."""
-        fresh = replace(settings.detect, max_age_ms=_DETECT_AGE_MS)  # of three days, the last hour is looked at
-        self._settings, self._folder, self._stop, self._out = replace(settings, detect=fresh), folder, stop, out
+        self._settings = replace(settings, detect=demo_traffic.watched(settings.detect))
+        self._folder, self._stop, self._out = folder, stop, out
         self._size = size
         self._steps = Steps([title for title in _TITLES if size.incident or title != _FIND])
         self._progress = Progress(out, self._steps.picture, self._steps.line)
         self._events = self._receipts = 0
-        self._rest: Iterator[Arrival] = iter(())  # what is under way when the backlog ends
         self._tables: RemoteDatabase | None = None
+        self._wrong: Rows = []
         self._next_count = 0.0
 
     def run(self, command: str) -> None:
@@ -104,8 +91,7 @@ class Demo:
             step = self._begin()
             with LocalSystem(self._settings, self._folder) as system:
                 step.detail = f"Kafka at {system.bootstrap}"
-                backlog_start_ms = now_ms() - _BACKLOG_MS
-                self._backlog(system, backlog_start_ms)
+                self._backlog(system, now_ms() - demo_traffic.BACKLOG_MS)
                 self._catch_up(system, self._begin())
                 if self._size.incident:
                     self._find(system, self._begin())
@@ -132,24 +118,19 @@ class Demo:
     def _backlog(self, system: LocalSystem, start_ms: int) -> None:
         """What senders, gateways and carriers wrote to Kafka in the last three days."""
         step = self._begin()
-        sent = self._size.messages + (demo_incident.MESSAGES if self._size.incident else 0)
-        step.total = sent * 3.55  # records; about
-        self._events += _send_odd_records(system.client_options, start_ms)
-        rate = self._size.messages / (_BACKLOG_MS / 1_000)
-        config = _traffic(start_ms, self._size.messages, rate)
-        traffic: Iterable[Arrival] = Traffic(config, self._size.seed)
-        end_ms = start_ms + _BACKLOG_MS
-        if self._size.incident:
-            traffic = self._rest = with_incident(Traffic(config, self._size.seed), end_ms, self._size.seed)
-        self._send(system, step, traffic, Pace(), end_ms, lambda: None)
+        size = self._size
+        step.total = demo_traffic.backlog_messages(size.messages, size.incident) * 3.55  # records; about
+        self._events += demo_traffic.send_odd_records(system.client_options, start_ms)
+        traffic = demo_traffic.backlog(start_ms, size.messages, size.seed, size.incident)
+        self._send(system, step, traffic, Pace(), start_ms + demo_traffic.BACKLOG_MS, lambda: None)
 
     def _live(self, system: LocalSystem, start_ms: int) -> None:
         step = self._begin()
-        messages = max(1, round(self._size.live_ms / 1_000 * _LIVE_RATE))
-        step.total = messages * 2.5
-        config = _traffic(start_ms, messages, _LIVE_RATE)
-        traffic = heapq.merge(Traffic(config, self._size.seed), self._rest, key=attrgetter("at_ms"))
+        traffic = demo_traffic.live(start_ms, self._size.live_ms, self._size.seed)
+        step.total = traffic.config.messages * 2.5
         self._send(system, step, traffic, Pace(speed=1), start_ms + self._size.live_ms, lambda: self._count(system))
+        if self._tables is not None:  # asked now: soon nobody reports any more, and that would be wrong, too
+            self._wrong = what_is_wrong(self._tables)
         sent = step.detail
         self._catch_up(system, step)
         step.detail = sent
@@ -233,22 +214,12 @@ class Demo:
         step = self._begin()
         tables = _Interruptible(system.database(), self._show)
         self._steps.below = Text("")
-        report = ask(tables, live_since_ms)
+        report = ask(tables, live_since_ms, self._wrong)
         step.detail = f"{report.totals['messages']:,} messages, {report.leftovers['revisions']:,} revisions"
         step = self._begin()
         verified = verify(tables, system.settings.rules())
         step.detail = f"{verified.equal:,} of {verified.messages - verified.waiting:,} equal"
         return report, verified
-
-
-def _traffic(start_ms: int, messages: int, per_s: float) -> TrafficConfig:
-    """Return the usual traffic, but for one provider, whose reports know only its own ids."""
-    config = TrafficConfig(start_ms=start_ms, messages=messages, messages_per_s=per_s)
-    providers = [
-        msgspec.structs.replace(one, reports_by="provider_id") if one.name == BY_OWN_ID else one
-        for one in config.providers
-    ]
-    return msgspec.structs.replace(config, providers=providers)
 
 
 def _told(figures: Figures) -> str:
@@ -269,22 +240,6 @@ class _Interruptible:
         for block in self._tables.stream(sql, params):
             self._look()
             yield block
-
-
-def _send_odd_records(kafka: Mapping[str, str], start_ms: int) -> int:
-    """Send what happens too: reports of messages that nobody submitted, and records that are no Avro."""
-    producer = Producer(producer_options(kafka))
-    encoder = Encoder(DELIVERY_REPORT)
-    for number in range(_STRAY_REPORTS):
-        at_ms = start_ms + number
-        report = DeliveryReport(
-            "retail", f"stray-{number}", None, None, at_ms, None, "cumulus", f"{number:04X}", "DELIVRD", "000", ""
-        )
-        producer.produce(DELIVERY_REPORT, encoder.encode(report), report.message_id)
-    for number in range(_BROKEN_RECORDS):
-        producer.produce(SUBMIT, b'{"to": "+33600000000"', f"broken-{number}")
-    producer.flush(_PATIENCE_S)
-    return _STRAY_REPORTS + _BROKEN_RECORDS
 
 
 def clear(folder: Path) -> None:

@@ -81,11 +81,9 @@ _STORIES = (
     "attempt > 1 AND status = 'delivered'",
     "status = 'delivered'",
 )
-
-
 _ANOMALIES = """
-SELECT toString(severity) AS severity, kind, opened_at, sentence FROM anomalies_open
-WHERE part_of = '' ORDER BY severity DESC, opened_at LIMIT 4
+SELECT toString(severity) AS severity, first_seen, sentence FROM anomalies_open
+WHERE part_of = '' ORDER BY severity DESC, first_seen LIMIT 4
 """
 
 
@@ -94,7 +92,6 @@ class Report:
     """What the tables say at the end."""
 
     anomalies: Rows
-
     totals: dict[str, int]
     statuses: Rows
     latencies: Rows
@@ -107,8 +104,13 @@ class Report:
     story: str
 
 
-def ask(db: Database, live_since_ms: int) -> Report:
-    """Ask all of it. `live_since_ms`: when the live traffic began."""
+def what_is_wrong(db: Database) -> Rows:
+    """Return the anomalies that are open."""
+    return _plain(db.query(_ANOMALIES).dicts())
+
+
+def ask(db: Database, live_since_ms: int, anomalies: Rows) -> Report:
+    """Ask all of it. `live_since_ms`: when the live traffic began; `anomalies`: those that were open while it went."""
 
     def rows(sql: str) -> Rows:
         return _plain(db.query(sql).dicts())
@@ -116,7 +118,7 @@ def ask(db: Database, live_since_ms: int) -> Report:
     fresh = _plain(db.query(_FRESHNESS, {"since": live_since_ms}).dicts())[0]
     story_id = _story_id(db)
     return Report(
-        anomalies=rows(_ANOMALIES),
+        anomalies=anomalies,
         totals=rows(_TOTALS)[0],
         statuses=rows(_STATUSES),
         latencies=rows(_LATENCIES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -69,17 +70,18 @@ def _anomalies(rows: Rows) -> Text:
     text = Text()
     for row in rows:
         text.append(f"{row['severity']} ", style="bold red" if row["severity"] == "critical" else "bold yellow")
-        text.append(f"since {str(row['opened_at'])[11:19]}: {row['sentence']}\n")
+        text.append(f"since {str(row['first_seen'])[11:19]}: {row['sentence']}\n")
     text.rstrip()
     return text
 
 
 def _table(*columns: str) -> Table:
-    """A table whose first column is text and the others numbers, unless a name starts with "<"."""
+    """A table whose first column is text, in one line, and the others numbers, unless a name starts with "<"."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for number, name in enumerate(columns):
         left = number == 0 or name.startswith("<")
-        table.add_column(name.removeprefix("<"), justify="left" if left else "right", overflow="fold")
+        justify: Literal["left", "right"] = "left" if left else "right"
+        table.add_column(name.removeprefix("<"), justify=justify, overflow="fold", no_wrap=number == 0)
     return table
 
 

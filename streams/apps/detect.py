@@ -39,7 +39,7 @@ from confluent_kafka.admin import AdminClient
 from faust.types.auth import CredentialsT
 
 from streams.apps.correlate import registry_of
-from streams.apps.detect_host import Host, Source
+from streams.apps.detect_host import Heard, Host
 from streams.apps.detect_metrics import Metrics
 from streams.clock import now_ms
 from streams.codec.avro import Bad, Decoder, Encoder
@@ -59,8 +59,6 @@ CHANGELOG = "sms.detect-changelog"
 _TOPICS = (ROUTE_HEALTH, GROUP_TOPIC, CHANGELOG, ANOMALY, DEAD_LETTER)
 _BEAT = "from:"
 """Keys of the group topic: the name of a group, or this and the partition from which a heartbeat comes."""
-_SILENT_MS, _WINDOW_MS = 30_000, 10_000
-"""A source that sends records but no heartbeats for so long of its time: its records tell how far it is."""
 _ASK_S = 10.0
 _LOOK_S = 0.1
 _STOP_S = 10.0
@@ -130,8 +128,7 @@ class Detect:
         self._group_partitions = known[settings.topic_prefix + GROUP_TOPIC]
         self._engine = Engine(own.engine)
         self._hosts: dict[int, _Held] = {}
-        self._newest: dict[Source, int] = {}
-        self._beaten: dict[Source, int] = {}
+        self._heard = Heard()
         self.metrics = Metrics()
         self.told = Told()
         reach = access(settings.kafka)
@@ -209,18 +206,14 @@ class Detect:
     def _handed_on(self, message: Any, record: RouteHealth) -> Iterable[Awaitable[Any]]:
         """Send a record to its groups, a heartbeat to all partitions; as of the time at which it was written."""
         send = functools.partial(self._grouped.send, timestamp=message.timestamp)
-        source = (message.partition, record.source_partition)
         groups = self._engine.groups(record)
         for group in groups:
             yield send(key=group.encode(), value=message.value, value_serializer="raw")
-        self._newest[source] = max(record.stream_time_ms, self._newest.get(source, 0))
-        if not groups:
-            self._beaten[source] = self._newest[source]
-        elif self._newest[source] - self._beaten.setdefault(source, record.stream_time_ms) > _SILENT_MS:
-            self._beaten[source] = self._newest[source] - _WINDOW_MS
-        else:
+        source = (message.partition, record.source_partition)
+        reached_ms = self._heard.see(source, record.stream_time_ms, is_heartbeat=not groups)
+        if reached_ms is None:
             return
-        beat = heartbeat(record.source_partition, self._beaten[source])
+        beat = heartbeat(record.source_partition, reached_ms)
         for number in range(self._group_partitions):
             yield send(key=f"{_BEAT}{message.partition}".encode(), value=beat, partition=number)
 
@@ -300,8 +293,7 @@ class Detect:
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         self._hosts.clear()
-        self._newest.clear()
-        self._beaten.clear()
+        self._heard = Heard()
 
     # ---- web -----------------------------------------------------------------------------------------------------
 

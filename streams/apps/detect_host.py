@@ -20,6 +20,8 @@ STALLED_S = 60.0
 """A source that has said nothing for so long, while others behind the same partition did, is not waited for."""
 BEHIND_S = 900.0
 """Nor one that has not moved for so long, though it says that it is there."""
+SILENT_MS = 30_000
+"""A source that sends records but no heartbeats for so long of its time: its records tell how far it is."""
 _GAP_S = 15.0
 """What counts at most of a time in which no source said anything: nobody is late then."""
 _PROGRESS = ""
@@ -29,6 +31,30 @@ Source = tuple[int, int]
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
+
+
+class Heard:
+    """How far each source is by what was read of it: its heartbeats, or where those were compacted away its records.
+
+    Records of one stream time come in any number, so one tells no more than that those of earlier times are all there.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._newest_ms: dict[Source, int] = {}
+        self._told_ms: dict[Source, int] = {}
+
+    def see(self, source: Source, stream_time_ms: int, *, is_heartbeat: bool) -> int | None:
+        """Take in a record; return how far its source is, where that is to be told now."""
+        before_ms = self._newest_ms.get(source, stream_time_ms)
+        self._newest_ms[source] = max(stream_time_ms, before_ms)
+        if is_heartbeat:
+            self._told_ms[source] = self._newest_ms[source]
+        elif stream_time_ms > before_ms and before_ms - self._told_ms.setdefault(source, before_ms) > SILENT_MS:
+            self._told_ms[source] = before_ms
+        else:
+            return None
+        return self._told_ms[source]
 
 
 class Progress:

@@ -27,6 +27,8 @@ _REASON = Rate("failure_reason", False, 0.06, 2.5, 30, 0.0, 0)
 _LATENCY_FACTOR = 1.6
 _LATENCY_MORE_MS = (250.0, 2_500.0)  # answers, reports: what nobody minds
 _REASON_SPANS = (6, 12, 30)
+_RULE_OF_THREE = 3.0
+"""What was never seen in n trials may be as usual as three in n (95 % surely not more): a new route has few."""
 
 
 class Evidence(NamedTuple):
@@ -241,10 +243,9 @@ def _reason(
     if weight < 200.0:
         return None
     total = float(measured.trials[span, rates.DELIVERY])
-    correlation = float(measured.correlation[span, rates.DELIVERY])
-    evidence = Evidence(
-        _REASON, min(float(count), total), total, share, weight, max(correlation, 0.01), windows, "recent"
-    )
+    correlation = max(float(measured.correlation[span, rates.DELIVERY]), 0.01)
+    usual = max(share, min(_RULE_OF_THREE / max(float(state.baseline.recent[1, rates.DELIVERY]), 1.0), 1.0))
+    evidence = Evidence(_REASON, min(float(count), total), total, usual, weight, correlation, windows, "recent")
     chance = evidence.chance() if not opened and evidence.beyond(1.0) else 1.0
     if not opened and chance > config.chance:
         return None

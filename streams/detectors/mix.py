@@ -44,8 +44,9 @@ def mixed(whole: Measured, parts: Sequence[Measured]) -> Measured:
     proportion = trials / np.maximum(total, _NONE)
     weights = np.stack([part.weight for part in parts])
     usual = np.stack([part.share for part in parts])
-    doubt = PRIOR_N / np.maximum(weights[..., :COUNTED], PRIOR_N)
-    usual[..., :COUNTED] += doubt * (whole.share[:, :COUNTED] - PRIOR)
+    known = weights[..., :COUNTED]
+    doubt = PRIOR_N / np.maximum(known, PRIOR_N)
+    usual[..., :COUNTED] += doubt * (whole.share[:, :COUNTED] - np.where(known > 0, PRIOR, 0.0))  # new: not even that
     square = proportion**2
     correlation = (square * np.stack([part.correlation for part in parts])).sum(axis=0)
     unsure = (square / (weights + 1.0)).sum(axis=0)

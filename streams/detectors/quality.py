@@ -57,7 +57,7 @@ class Quality:
             extended = np.zeros(WIDTH + 2 * _PER_KIND)
             if row is not None:
                 extended[:WIDTH] = row
-            self._await(extended)
+            self._await(extended, self.ring.last + 1)
             self.ring.add(extended)
         self.failures.append(failures)
         del self.failures[: -REACH - LAG * MINUTE_WINDOWS]
@@ -75,20 +75,20 @@ class Quality:
         """Tell whether there is nothing to judge."""
         return self.ring.quiet()
 
-    def _await(self, row: Floats) -> None:
-        """Work out what is due in a window that is about to be added, and note it beside what came.
+    def _await(self, row: Floats, number: int) -> None:
+        """Work out what is due in window `number`, the next one or a newest one, and note it beside what came.
 
-        Of a whole it is what is due of its parts, which have added that window already.
+        Of a whole it is what is due of its parts, which have that window already.
         """
         if self.parts:
-            row[_AWAITED:] = sum(part.ring.newest()[_AWAITED:] for part in self.parts)
+            row[_AWAITED:] = sum(part.ring.row(number)[_AWAITED:] for part in self.parts)
             return
         for kind, columns in enumerate((RESPONSES, RECEIPTS)):
             kernel, handed = self.baseline.kernels[kind], self.baseline.handed[kind]
             at, first = _AWAITED + _PER_KIND * kind, columns.start
             row[at] = row[first : first + LONGEST + 1].sum()
             if kernel.mass:
-                over = self.ring.column(handed, REACH)
+                over = self.ring.column(handed, REACH, self.ring.last + 1 - number)
                 row[at + 1] = row[handed] * kernel.due[0] + over @ kernel.due[1:]
                 row[at + 2] = row[first + kernel.slow_from : first + LONGEST + 1].sum()
                 row[at + 3] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
@@ -169,9 +169,13 @@ class Quality:
         )
 
     def mend(self, number: int, change: Floats) -> None:
-        """Add what came late to window `number`."""
+        """Add what came late to window `number`, after it was added to the parts; more may be due since."""
         self._now = None
         self.ring.mend(number, change)
+        for later in range(number, min(ring.last for ring in (self.ring, *(part.ring for part in self.parts))) + 1):
+            row = self.ring.row(later)
+            self._await(row, later)
+            self.ring.mend(later, row - self.ring.row(later))
 
     def flag(self, index: int) -> None:
         """Say that the rate is not as usual now: nothing is learned about it from these minutes."""

@@ -72,9 +72,9 @@ class Ring:
         each: Floats = totals[:-1] - totals[1:]
         return each
 
-    def newest(self) -> Floats:
-        """Return the row of the newest window."""
-        row: Floats = self.windows[self.last % RING] - self.windows[(self.last - 1) % RING]
+    def row(self, number: int) -> Floats:
+        """Return the row of one of the newest windows."""
+        row: Floats = self.windows[number % RING] - self.windows[(number - 1) % RING]
         return row
 
     def quiet(self) -> bool:

@@ -73,7 +73,7 @@ class GroupState:
         change = row_of(record) - (0 if known is None else row_of(known))
         if not change.any():
             return
-        for level in levels(self.group):
+        for level in reversed(levels(self.group)):  # what is due of a whole is known from its parts
             state = self._scope(Scope.of(level, record), self.head.closed or number)
             state.mend(number, change)
             self._fresh_scopes.add(state.scope.key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.apps.detect_host import BEHIND_S, STALLED_S, Host, Progress
+from streams.apps.detect_host import BEHIND_S, SILENT_MS, STALLED_S, Heard, Host, Progress
 from streams.detectors.engine import Engine
 from streams.events import Anomaly, RouteHealth
 from tests.detecting import at, beats, once, traffic
@@ -80,6 +80,32 @@ def test_when_all_stand_still_nobody_is_late() -> None:
     progress.see((0, 1), 1_000, 0.0)
     assert progress.see((0, 0), 3_600_000, 3_600.0) == 1_000
     assert progress.see((0, 1), 3_600_000, 3_600.1) == 3_600_000
+
+
+# ---- how far a source is -------------------------------------------------------------------------------------------
+
+
+def test_heartbeats_tell_how_far_a_source_is_and_records_do_not_while_there_are_any() -> None:
+    heard = Heard()
+    assert heard.see((0, 0), 10_000, is_heartbeat=False) is None
+    assert heard.see((0, 0), 10_000, is_heartbeat=True) == 10_000
+    assert heard.see((0, 0), 20_000, is_heartbeat=False) is None
+
+
+def test_the_first_of_many_records_of_one_time_does_not_tell_that_all_of_them_were_read() -> None:
+    """After an outage all windows of a batch are told at one stream time, and the heartbeat behind them."""
+    heard = Heard()
+    heard.see((0, 0), 1_000, is_heartbeat=True)
+    after_ms = 1_000 + 10 * SILENT_MS
+    assert [heard.see((0, 0), after_ms, is_heartbeat=False) for _ in range(3)] == [None] * 3
+    assert heard.see((0, 0), after_ms, is_heartbeat=True) == after_ms
+
+
+def test_where_heartbeats_were_compacted_away_records_tell_that_earlier_ones_are_all_there() -> None:
+    heard = Heard()
+    times_ms = [1_000, 2_000, 2_000 + SILENT_MS, 3_000 + SILENT_MS]
+    assert [heard.see((0, 0), at_ms, is_heartbeat=False) for at_ms in times_ms] == [None] * 3 + [2_000 + SILENT_MS]
+    assert heard.see((0, 1), 10 * SILENT_MS, is_heartbeat=False) is None  # another source
 
 
 # ---- anomalies -----------------------------------------------------------------------------------------------------

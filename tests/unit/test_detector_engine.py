@@ -9,6 +9,8 @@ import pytest
 
 from streams.detectors.config import DetectConfig
 from streams.detectors.engine import Engine
+from streams.detectors.quality import Quality
+from streams.detectors.rates import ANSWERED
 from streams.detectors.registry import DETECTORS
 from streams.detectors.silence import Silence
 from streams.detectors.state import GroupState
@@ -126,6 +128,30 @@ def test_a_late_record_corrects_the_totals_and_closes_no_window_again() -> None:
     for key, scope in state.scopes.items():
         assert (scope.ring.sums()[5, :20] == other.scopes[key].ring.sums()[5, :20]).all()
     assert state.closed == other.closed
+
+
+def test_answers_and_reports_that_are_told_late_are_not_missing() -> None:
+    engine = Engine(
+        DetectConfig(disabled=tuple(one.kind for one in DETECTORS))
+    )  # what looks wrong meanwhile would not be learned
+    now_ms = BEGIN_MS + 40 * 60_000 + 50_000  # the same minute, the same usual
+    known = [record for record in traffic(45) if record.window_start_ms < now_ms]
+    late = [record for record in known if now_ms - 40_000 <= record.window_start_ms]
+    told = []
+    for first in (known, [record for record in known if record not in late]):
+        state = GroupState("provider:aurora")
+        for record in first:
+            engine.see(state, record)
+        engine.advance(state, now_ms + 5_000)
+        for record in late:
+            engine.see(state, record)
+        told.append({key: scope.now() for key, scope in state.scopes.items() if isinstance(scope, Quality)})
+    in_time, later = told
+    assert in_time.keys() == later.keys()
+    for key, measured in in_time.items():
+        assert measured.trials[3, ANSWERED] > 50
+        for figure, same in zip(measured, later[key], strict=True):
+            assert same == pytest.approx(figure)
 
 
 def test_maintenance_is_silent_and_what_goes_on_after_it_is_told() -> None:

@@ -1,13 +1,16 @@
-"""The tails and intervals are those of the textbooks, and go on between whole numbers."""
+"""The tails and intervals are those of the textbooks, and go on between whole numbers; so do mixed shares."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streams.detectors.mix import Measured, mixed
+from streams.detectors.rates import COUNTED, RATES
 from streams.detectors.stats import at_least, at_most, count_at_least, count_at_most, effective, wilson
 
 CHANCES = st.floats(0.01, 0.99)
@@ -64,3 +67,12 @@ def test_an_interval_holds_the_share_that_was_seen(count: int, trials: int) -> N
     assert 0 <= low <= min(count, trials) / trials + 1e-9
     assert min(count, trials) / trials - 1e-9 <= high <= 1
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_of_a_part_of_which_nothing_is_known_yet_the_past_of_the_whole_stands_in() -> None:
+    def measured(share: float, weight: float) -> Measured:
+        shape = (1, len(RATES))
+        return Measured(*(np.full(shape, value) for value in (1.0, 30.0, share, weight, 0.01)))
+
+    new = measured(0.0, 0.0)
+    assert mixed(measured(0.005, 900.0), [new]).share[0, :COUNTED] == pytest.approx(0.005)
