@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from streams.apps.children import Child, Teller
 from streams.apps.correlate import instance_folder
+from streams.apps.detect.figures import Told
 from streams.apps.load import LoadWorker
 from streams.clickhouse.codes import load_codes
 from streams.clickhouse.embedded import EmbeddedDatabase
@@ -30,9 +31,6 @@ from streams.kafka.embedded import EmbeddedBroker
 from streams.runtime.stats import Stats
 from streams.runtime.worker import CorrelateWorker, ResolveWorker
 from streams.settings import Settings
-
-if TYPE_CHECKING:
-    from streams.apps.detect import Detect
 
 PARTITIONS = 4
 LOADER, DETECTOR, RESOLVER = "load", "detect", "resolve"
@@ -69,22 +67,12 @@ class Loaded:
 
 
 @dataclass
-class Detected:
-    """What the detectors have done since they started. `open`: a sentence for each anomaly that is open, by its id."""
-
-    records: int = 0
-    time_ms: int = 0
-    found: int = 0
-    open: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
 class Figures:
     """What all workers have done since they started."""
 
     correlate: Stats
     load: Loaded
-    detect: Detected
+    detect: Told
     resolve: Stats = field(default_factory=Stats)
 
     def joined(self, events: int, receipts: int) -> bool:
@@ -183,9 +171,7 @@ class LocalSystem:
             raise KafkaUnavailable(f"the embedded broker has stopped (its log is {self._broker.log_path})")
         told = {child.name: child.figures for child in self._children if child.figures is not None}
         stats = [one for name, one in told.items() if name not in (LOADER, RESOLVER, DETECTOR)]
-        return Figures(
-            _sum(stats), told.get(LOADER, Loaded()), told.get(DETECTOR, Detected()), told.get(RESOLVER, Stats())
-        )
+        return Figures(_sum(stats), told.get(LOADER, Loaded()), told.get(DETECTOR, Told()), told.get(RESOLVER, Stats()))
 
     def database(self) -> RemoteDatabase | None:
         """Return the tables, for reading, while the loader holds them; None: it does not yet."""
@@ -239,16 +225,12 @@ def _resolve(settings: Settings, _: Path, stop: threading.Event, teller: Teller)
 
 
 def _detect(settings: Settings, _: Path, stop: threading.Event, teller: Teller) -> None:
-    from streams.apps.detect import Detect, run_detect  # Faust takes a second to import
+    from streams.apps.detect.run import run_detect  # Faust takes a second to import
+    from streams.apps.detect.worker import Detect
 
     made = Detect(settings)
-    teller.watch(lambda: _detected(made))
+    teller.watch(lambda: replace(made.told, open=dict(made.told.open)))
     run_detect(settings, stop, made)
-
-
-def _detected(detect: Detect) -> Detected:
-    told = detect.told
-    return Detected(told.records, told.time_ms, told.found, dict(told.open))
 
 
 def _load(settings: Settings, folder: Path, stop: threading.Event, teller: Teller) -> None:

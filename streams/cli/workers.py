@@ -94,7 +94,7 @@ def detect(context: Context, instance: str | None, web_port: int | None) -> None
     """Find anomalies in route health: one detect worker, on Faust; start as many as you like."""
     stop = stop_flag()  # before what takes a second to import
     settings = context.settings(detect={"instance": instance, "web_port": web_port})
-    from streams.apps.detect import run_detect
+    from streams.apps.detect.run import run_detect
 
     run_detect(settings, stop)
 

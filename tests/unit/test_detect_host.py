@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.apps.detect_host import BEHIND_S, SILENT_MS, STALLED_S, Heard, Host, Progress
+from streams.apps.detect.host import BEHIND_S, SILENT_MS, STALLED_S, Heard, Host, Progress
 from streams.detectors.engine import Engine
 from streams.events import Anomaly, RouteHealth
 from tests.detecting import at, beats, once, traffic

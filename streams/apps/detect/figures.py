@@ -1,6 +1,8 @@
-"""What detect tells Prometheus, and what it says of its health."""
+"""What detect tells of itself: to Prometheus, and to whoever runs it in one process."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -40,3 +42,30 @@ class Metrics:
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+@dataclass
+class Told:
+    """What a worker has read and found since it started. `open`: the last sentence of each anomaly, by its id."""
+
+    records: int = 0
+    time_ms: int = 0
+    found: int = 0
+    open: dict[str, str] = field(default_factory=dict)
+
+    def add(self, anomaly: Anomaly) -> None:
+        """Note a record that was written."""
+        self.found += anomaly.state == "opened"
+        if anomaly.state == "resolved":
+            self.open.pop(anomaly.anomaly_id, None)
+        else:
+            self.open[anomaly.anomaly_id] = anomaly.sentence
+
+
+class Figures:
+    """All that one worker counts."""
+
+    def __init__(self) -> None:
+        """Start with nothing counted."""
+        self.metrics = Metrics()
+        self.told = Told()

@@ -1,0 +1,32 @@
+"""The topics of detect: their names, and that they are there before Faust looks for them."""
+
+from __future__ import annotations
+
+from confluent_kafka.admin import AdminClient
+
+from streams.events import ANOMALY, DEAD_LETTER, ROUTE_HEALTH
+from streams.kafka.client import admin_options
+from streams.runtime.errors import TopicsError
+from streams.settings import Settings
+
+GROUP_TOPIC = "sms.detect-group"
+CHANGELOG = "sms.detect-changelog"
+BEAT = "from:"
+"""Keys of the group topic: the name of a group, or this and the partition from which a heartbeat comes."""
+_TOPICS = (ROUTE_HEALTH, GROUP_TOPIC, CHANGELOG, ANOMALY, DEAD_LETTER)
+_ASK_S = 10.0
+
+
+def partitions(settings: Settings) -> dict[str, int]:
+    """Return the partitions of the cluster's topics; Faust would wait for ever for one that is missing."""
+    admin = AdminClient(admin_options(settings.kafka))
+    known = {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=_ASK_S).topics.items()}
+    missing = [settings.topic_prefix + name for name in _TOPICS if not known.get(settings.topic_prefix + name)]
+    if missing:
+        raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
+    grouped, changelog = (known[settings.topic_prefix + name] for name in (GROUP_TOPIC, CHANGELOG))
+    if grouped != changelog:
+        raise TopicsError(
+            f"{GROUP_TOPIC} has {grouped} partitions and {CHANGELOG} {changelog}: they need the same number"
+        )
+    return known
