@@ -20,7 +20,7 @@ def run_detect(settings: Settings, stop: threading.Event, detect: Detect | None 
     """Run one worker until `stop` is set; raise what made it fail."""
     for library in ("faust", "mode", "aiokafka", "streams.apps.detect"):  # they tell every step
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
-    made = detect or Detect(settings)
+    made = detect or Detect(settings, stop.is_set)
     asyncio.run(_run(made.app, stop))
     return made
 
