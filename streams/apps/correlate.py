@@ -15,9 +15,8 @@ from typing import IO
 from streams.codec.registry import ConfluentRegistry
 from streams.codec.schemas import Registry
 from streams.correlator import rules
-from streams.runtime.processor import Own
 from streams.runtime.worker import CorrelateWorker, ResolveWorker, Worker
-from streams.settings import Settings
+from streams.settings import CorrelateSettings, ResolveSettings, Settings
 
 log = logging.getLogger("sms-streams.worker")
 
@@ -36,7 +35,7 @@ def registry_of(settings: Settings) -> Registry | None:
 
 
 @contextmanager
-def instance_folder(own: Own, kind: str = "") -> Iterator[tuple[str, Path]]:
+def instance_folder(own: CorrelateSettings | ResolveSettings, kind: str = "") -> Iterator[tuple[str, Path]]:
     """Give a worker a name of its own, the same again after a restart, and a folder for its state.
 
     Without a configured name it is the machine's name and the first number that no running worker holds. `kind` keeps

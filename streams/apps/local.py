@@ -228,7 +228,7 @@ def _detect(settings: Settings, _: Path, stop: threading.Event, teller: Teller) 
     from streams.apps.detect.run import run_detect  # Faust takes a second to import
     from streams.apps.detect.worker import Detect
 
-    made = Detect(settings)
+    made = Detect(settings, stop.is_set)
     teller.watch(lambda: replace(made.told, open=dict(made.told.open)))
     run_detect(settings, stop, made)
 

@@ -6,39 +6,24 @@ import csv
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from streams.catalog.catalog import Catalog
+from streams.catalog.dialect import Entry
 
 _LABELS = Path(__file__).resolve().parent / "labels.csv"
 
 
-class CodeRow(NamedTuple):
-    """What one spelling of a code means in one dialect, as a report's, an answer's or an error code beside a report."""
+_MEANING = Entry._fields.index("status")
 
-    dialect: str
-    side: str
-    spelling: str
-    code: str
-    status: str
-    final: str
-    reason: str
-    reason_class: str
-    recipient_action: str
-    billed: str
-    colour: str
-    label_en: str
-    label_fr: str
-    source: str
+CODE_COLUMNS = ("dialect", "side", "spelling", "code", *Entry._fields[_MEANING:])
+"""What `code_rows` gives: what one spelling of a code means in one dialect, on one side."""
 
 
-def code_rows(catalog: Catalog) -> Iterator[CodeRow]:
+def code_rows(catalog: Catalog) -> Iterator[tuple[str, ...]]:
     """Return the rows, by dialect and side. The spellings are folded; who looks one up folds it likewise."""
     for dialect in catalog.files:
         for side, spelling, entry in catalog.spellings(dialect):
-            meaning = (entry.status, entry.final, entry.reason, entry.reason_class, entry.recipient_action)
-            told = (entry.billed, entry.colour, entry.label_en, entry.label_fr, entry.source)
-            yield CodeRow(dialect, side, spelling, entry.code, *meaning, *told)
+            yield dialect, side, spelling, entry.code, *entry[_MEANING:]
 
 
 @cache

@@ -65,7 +65,7 @@ def _explained(error: Exception) -> tuple[int, str] | None:
     if isinstance(error, TooManyDeadLettersError):
         return EXIT_BAD_INPUT, str(error)
     if isinstance(error, KafkaException):
-        return EXIT_UNAVAILABLE, f"Kafka: {describe_error(error.args[0])}"
+        return EXIT_UNAVAILABLE, describe_error(error.args[0])
     if isinstance(
         error, (KafkaUnavailable, EmbeddedBrokerError, WorkerFailedError, DatabaseError, ChangelogError, TopicsError)
     ):

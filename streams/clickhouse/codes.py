@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 
 from streams.catalog import Catalog
-from streams.catalog.flat import CodeRow, code_rows, label_rows
+from streams.catalog.flat import CODE_COLUMNS, code_rows, label_rows
 from streams.clickhouse.backend import DATABASE, Database, DatabaseError
 from streams.clickhouse.migrate import Say, migrations
 from streams.settings import Settings
@@ -33,7 +33,7 @@ def load_codes(db: Database, settings: Settings, say: Say = lambda _: None) -> b
     if db.query(f"SELECT DISTINCT checksum FROM {DATABASE}.catalog_codes").rows == [(checksum,)]:
         return False
     codes = list(code_rows(catalog))
-    columns = dict(zip(CodeRow._fields, map(list, zip(*codes, strict=True)), strict=True))
+    columns = dict(zip(CODE_COLUMNS, map(list, zip(*codes, strict=True)), strict=True))
     _replace(db, "catalog_codes", columns | {"checksum": [checksum] * len(codes)}, checksum)
     kinds, words, english, french = map(list, zip(*label_rows(catalog), strict=True))
     labels = {"kind": kinds, "word": words, "label_en": english, "label_fr": french}

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from streams.kafka.asking import topic_partitions
 from streams.kafka.client import KafkaUnavailable, admin_options, describe_error
 from streams.kafka.topic_compare import Finding, Found, compare, partitions_of
 from streams.kafka.topics import TopicSpec, load_topics
@@ -49,8 +50,8 @@ def create(
     ``replication`` None takes the brokers' default; ``prefix`` goes before every name.
     """
     specs = load_topics() if topics is None else topics
+    present = _present(options, _WAIT_S)
     admin = AdminClient(admin_options(options))
-    present = _present(admin)
     wanted = {prefix + name: _new_topic(prefix + name, spec, partitions, replication) for name, spec in specs.items()}
     missing = [new for name, new in wanted.items() if name not in present]
     futures = admin.create_topics(missing, operation_timeout=_WAIT_S) if missing else {}
@@ -70,8 +71,7 @@ def check(
 ) -> list[Finding]:
     """Compare the cluster with the file; no findings: all is as it says."""
     specs = load_topics() if topics is None else topics
-    admin = AdminClient(admin_options(options))
-    found = _describe(admin, [prefix + name for name in specs], wait_s)
+    found = _describe(options, [prefix + name for name in specs], wait_s)
     bootstrap = str(options.get("bootstrap.servers", ""))
     return compare(specs, found, partitions=partitions, prefix=prefix, bootstrap=bootstrap)
 
@@ -104,17 +104,17 @@ def _created(new: NewTopic, future: Future[None]) -> Created:
     return Created(new.topic, "created", new.num_partitions)
 
 
-def _present(admin: AdminClient, wait_s: float = _WAIT_S) -> dict[str, int]:
+def _present(options: Mapping[str, Any], wait_s: float) -> dict[str, int]:
     """Return every topic of the cluster with its number of partitions."""
     try:
-        metadata = admin.list_topics(timeout=wait_s)
+        return topic_partitions(options, wait_s)
     except KafkaException as failure:
         raise KafkaUnavailable(describe_error(failure.args[0])) from failure
-    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def _describe(admin: AdminClient, names: list[str], wait_s: float) -> dict[str, Found]:
-    present = _present(admin, wait_s)
+def _describe(options: Mapping[str, Any], names: list[str], wait_s: float) -> dict[str, Found]:
+    present = _present(options, wait_s)
+    admin = AdminClient(admin_options(options))
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names if name in present]
     futures = admin.describe_configs(resources, request_timeout=wait_s) if resources else {}
     found = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from streams.events import ProviderReceipt
 from streams.receipts.dates import parse_date
 from streams.receipts.text import EMPTY, ReceiptText, parse_receipt
 
@@ -87,28 +88,13 @@ def is_receipt(receipt: Receipt, esm_class: int, tlvs: Mapping[int, bytes] | Non
     return kind in _RECEIPT_KINDS or kind == _INTERMEDIATE or told
 
 
-class Report(NamedTuple):
-    """The fields that ``sms.provider-receipt`` and ``sms.delivery-report`` share, by the names they have there."""
-
-    provider: str
-    provider_message_id: str
-    attempt: int | None
-    part: int | None
-    received_at_ms: int
-    done_at_ms: int | None
-    code: str
-    err: str
-    text: str
-
-
-def to_report(receipt: Receipt, provider: str, received_at_ms: int) -> Report:
+def to_report(receipt: Receipt, provider: str, received_at_ms: int) -> ProviderReceipt:
     """Return the event that a receipt is.
 
-    ``ProviderReceipt(*report)`` where only the provider's id is known,
-    ``DeliveryReport(account=..., message_id=..., **report._asdict())`` where the message is.
+    Where the message is known, ``DeliveryReport(account=..., message_id=..., **report._asdict())`` is the event.
     """
     moment = parse_date(receipt.done_date, received_at_ms)
-    return Report(
+    return ProviderReceipt(
         provider=provider,
         provider_message_id=receipt.provider_message_id,
         attempt=None,

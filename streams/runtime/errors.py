@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.kafka.messages import describe_error
+
 log = logging.getLogger("sms-streams.runtime")
 
 
@@ -87,5 +89,5 @@ def patiently(what: str, stopping: Callable[[], bool], call: Callable[..., T], *
                 raise FencedError from error
             if not is_temporary(cause) or cause.txn_requires_abort() or stopping():
                 raise
-            log.warning("%s: Kafka does not answer, trying again: %s", what, cause)
+            log.warning("%s: Kafka does not answer, trying again: %s", what, describe_error(cause))
             time.sleep(_PAUSE_S)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from time import monotonic, sleep
 
-from confluent_kafka import Consumer
-
+from streams.kafka.asking import topic_partitions
 from streams.kafka.client import OptionRefused
 from streams.runtime.errors import TopicsError, patiently
 from streams.runtime.processor import Processor
@@ -29,21 +28,21 @@ def refuse_new_protocol(processor: str, kafka: Mapping[str, str]) -> None:
             )
 
 
-def check_topics(consumer: Consumer, processor: Processor, prefix: str, stopping: Callable[[], bool]) -> int:
+def check_topics(kafka: Mapping[str, str], processor: Processor, prefix: str, stopping: Callable[[], bool]) -> int:
     """Make sure that the topics are there, and what is joined has one number of partitions; return that number."""
     inputs = [source.topic for source in processor.sources]
     joined = [prefix + topic for topic in (*inputs, *processor.joined, processor.changelog)]
     wanted = [*joined, *(prefix + topic for topic in processor.others)]
     give_up_at = monotonic() + _NEW_TOPIC_S
     while True:
-        known = patiently("topics", stopping, consumer.list_topics, None, CALL_S).topics
-        missing = [topic for topic in wanted if topic not in known or not known[topic].partitions]
+        known = patiently("topics", stopping, topic_partitions, kafka, CALL_S)
+        missing = [topic for topic in wanted if not known.get(topic)]
         if not missing:
             break
         if monotonic() > give_up_at:
             raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
         sleep(_LOOK_AGAIN_S)
-    counts = {topic: len(known[topic].partitions) for topic in joined}
+    counts = {topic: known[topic] for topic in joined}
     if len(set(counts.values())) > 1:
         shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
         raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")

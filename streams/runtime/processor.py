@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 from streams.codec.schemas import Registry
 from streams.correlator.streamtime import StreamTime
 from streams.runtime.stats import Stats
+from streams.settings import CorrelateSettings, ResolveSettings
 
 
 class Item(Protocol):
@@ -55,38 +56,6 @@ class Core(Protocol):
 
     def advance_to(self, stream_time_ms: int) -> Any:
         """Move stream time and return the `Delta`."""
-
-
-class Own(Protocol):
-    """The settings that every worker has (`streams.settings`)."""
-
-    @property
-    def group(self) -> str:
-        """The consumer group."""
-
-    @property
-    def instance(self) -> str:
-        """The worker's name, empty for one that is found."""
-
-    @property
-    def state_dir(self) -> str:
-        """Where its local state is."""
-
-    @property
-    def commit_interval_ms(self) -> int:
-        """The longest wait for records."""
-
-    @property
-    def batch_events(self) -> int:
-        """The most records of a batch."""
-
-    @property
-    def hot_messages(self) -> int:
-        """How many pieces of state stay in memory."""
-
-    @property
-    def dead_letter_share(self) -> float:
-        """The share of unusable records that stops it."""
 
 
 class Source(NamedTuple):
@@ -185,7 +154,7 @@ class Processor:
     """
 
     name: str
-    own: Own
+    own: CorrelateSettings | ResolveSettings
     sources: Sequence[Source]
     changelog: str
     joined: Sequence[str]

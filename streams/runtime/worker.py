@@ -58,7 +58,6 @@ class Worker:
 
     def __init__(
         self,
-        processor: Processor,
         settings: Settings,
         state_dir: Path,
         instance: str,
@@ -66,6 +65,7 @@ class Worker:
         static_member: bool = False,
     ) -> None:
         """Prepare the clients; `instance` names the worker and must be its own, and the same after a restart."""
+        processor = self.processor_of(settings)
         refuse_new_protocol(processor.name, settings.kafka)
         self.instance = instance
         self._processor = processor
@@ -98,6 +98,11 @@ class Worker:
         self._stop = Flag()
         self.stats = Stats()
 
+    @staticmethod
+    def processor_of(settings: Settings) -> Processor:
+        """Return what this kind of worker runs."""
+        raise NotImplementedError
+
     def run(self, stop: Flag) -> None:
         """Work until `stop` is set (or `FencedError`, `TooManyDeadLettersError`, a fatal Kafka error)."""
         self._stop = stop
@@ -111,7 +116,7 @@ class Worker:
     def start(self) -> None:
         """Take this worker's name and join the group."""
         prefix = self._settings.topic_prefix
-        self._partition_count = check_topics(self._consumer, self._processor, prefix, self._stopping)
+        self._partition_count = check_topics(self._settings.kafka, self._processor, prefix, self._stopping)
         self._transactions.start()
         self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
@@ -307,28 +312,10 @@ class Worker:
 class CorrelateWorker(Worker):
     """A worker that joins submits, answers and reports."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        state_dir: Path,
-        instance: str,
-        registry: Registry | None = None,
-        static_member: bool = False,
-    ) -> None:
-        """As `Worker`."""
-        super().__init__(correlate_processor(settings), settings, state_dir, instance, registry, static_member)
+    processor_of = staticmethod(correlate_processor)
 
 
 class ResolveWorker(Worker):
     """A worker that finds the messages of receipts."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        state_dir: Path,
-        instance: str,
-        registry: Registry | None = None,
-        static_member: bool = False,
-    ) -> None:
-        """As `Worker`."""
-        super().__init__(resolve_processor(settings), settings, state_dir, instance, registry, static_member)
+    processor_of = staticmethod(resolve_processor)

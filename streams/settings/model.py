@@ -13,37 +13,39 @@ from streams.resolver.rules import IdPolicy, ResolveKeeping, ResolveRules
 
 
 @dataclass(frozen=True)
-class CorrelateSettings:
-    """How a correlate worker runs."""
+class WorkerSettings:
+    """How a worker of our own runtime runs."""
 
-    group: str = "sms-correlate"
+    group: str = ""
     instance: str = ""
     state_dir: str = ""
     commit_interval_ms: int = 1_000
     batch_events: int = 20_000
-    hot_messages: int = 300_000
     dead_letter_share: float = 0.2
+
+
+@dataclass(frozen=True)
+class CorrelateSettings(WorkerSettings):
+    """How a correlate worker runs."""
+
+    group: str = "sms-correlate"
+    hot_messages: int = 300_000
     route_health: bool = True
 
 
 @dataclass(frozen=True)
-class ResolveSettings:
+class ResolveSettings(WorkerSettings):
     """How a resolve worker runs, and how long it keeps what."""
 
     group: str = "sms-resolve"
-    instance: str = ""
-    state_dir: str = ""
-    commit_interval_ms: int = 1_000
-    batch_events: int = 20_000
     hot_ids: int = 300_000
-    dead_letter_share: float = 0.2
     park_ms: int = ResolveKeeping().park_ms
     keep_index_ms: int = ResolveKeeping().index_ms
     early_ms: int = ResolveKeeping().early_ms
 
     @property
     def hot_messages(self) -> int:
-        """How many pieces of state stay in memory, by the name that all workers share."""
+        """How many pieces of state stay in memory, by the name that `CorrelateSettings` has for it."""
         return self.hot_ids
 
 

@@ -16,6 +16,7 @@ import pytest
 from tests.integration.terminals import environment, run, running, still_there
 
 SMALL = ("demo", "--messages", "600", "--live", "2s", "--no-incident")
+LONG = ("demo", "--messages", "600", "--live", "10m", "--no-incident")
 ANY_PORT = ("--port", "0")
 
 
@@ -58,7 +59,7 @@ def test_a_second_demo_replaces_the_first_but_nothing_else(tmp_path: Path) -> No
     assert refused.returncode == 2
     assert "choose another one with --data" in refused.stderr
     assert (mine / "thesis.txt").read_text() == "ten years of work"
-    with running(tmp_path, *SMALL, "--data", "demo") as first:
+    with running(tmp_path, *LONG, "--data", "demo") as first:  # it still runs when the other one has been refused
         first.wait_for(lambda out: "[3/" in out)
         beside = run(tmp_path, *SMALL, "--data", "demo")
         assert beside.returncode == 2

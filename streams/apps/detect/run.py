@@ -22,7 +22,7 @@ def run_detect(settings: Settings, stop: threading.Event, detect: Detect | None 
     for library in ("faust", "mode", "aiokafka", "streams.apps.detect"):  # they tell every step
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
     require_port(settings.detect.web_host, settings.detect.web_port)
-    made = detect or Detect(settings)
+    made = detect or Detect(settings, stop.is_set)
     asyncio.run(_run(made.app, stop))
     return made
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from confluent_kafka.admin import AdminClient
+from collections.abc import Callable
 
 from streams.events import ANOMALY, DEAD_LETTER, ROUTE_HEALTH
-from streams.kafka.client import admin_options
-from streams.runtime.errors import TopicsError
+from streams.kafka.asking import topic_partitions
+from streams.runtime.errors import TopicsError, patiently
 from streams.settings import Settings
 
 GROUP_TOPIC = "sms.detect-group"
@@ -17,10 +17,9 @@ _TOPICS = (ROUTE_HEALTH, GROUP_TOPIC, CHANGELOG, ANOMALY, DEAD_LETTER)
 _ASK_S = 10.0
 
 
-def partitions(settings: Settings) -> dict[str, int]:
+def partitions(settings: Settings, stopping: Callable[[], bool]) -> dict[str, int]:
     """Return the partitions of the cluster's topics; Faust would wait for ever for one that is missing."""
-    admin = AdminClient(admin_options(settings.kafka))
-    known = {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=_ASK_S).topics.items()}
+    known = patiently("topics", stopping, topic_partitions, settings.kafka, _ASK_S)
     missing = [settings.topic_prefix + name for name in _TOPICS if not known.get(settings.topic_prefix + name)]
     if missing:
         raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from streams.apps.correlate import registry_of
@@ -19,11 +20,11 @@ from streams.settings import Settings
 class Detect:
     """The Faust application: `app`. `told`: what it has read and found since it started."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Make it; asks the cluster for its topics, which must be there."""
+    def __init__(self, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Make it; asks the cluster for its topics, which must be there, and waits while it is away."""
         self._prefix = settings.topic_prefix
         registry = registry_of(settings)
-        known = partitions(settings)
+        known = partitions(settings, stopping)
         health_partitions, group_partitions = known[self._prefix + ROUTE_HEALTH], known[self._prefix + GROUP_TOPIC]
         sources = known.get(self._prefix + SUBMIT, 1)
         self.app: Any = make_app(settings, group_partitions)
