@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from streams.apps import demo_traffic
-from streams.detectors.engine import Engine
-from streams.detectors.state import GroupState
-from streams.events import Anomaly, ProviderReceipt, RouteHealth
+from streams.events import Anomaly, ProviderReceipt
 from streams.settings import Settings
+from tests.detector_worlds import Host
 from tests.unit.test_route_health import Counted
 
 END_MS = 1_795_000_000_000
@@ -25,15 +24,9 @@ def told(messages: int, seed: int) -> list[Anomaly]:
     counted.feed([one.record for one in arrivals if not isinstance(one.record, ProviderReceipt)])
     counted.end(CAUGHT_UP_MS)
     fresh = [r for r in counted.told if r.window_start_ms >= CAUGHT_UP_MS - watched.max_age_ms]
-    return _detected(Engine(watched.engine), fresh)
-
-
-def _detected(engine: Engine, records: list[RouteHealth]) -> list[Anomaly]:
-    states: dict[str, GroupState] = {}
-    for record in records:
-        for group in engine.groups(record):
-            engine.see(states.setdefault(group, GroupState(group)), record)
-    return [one for group in sorted(states) for one in engine.advance(states[group], CAUGHT_UP_MS)[1]]
+    host = Host(watched.engine)
+    host.see(fresh)
+    return host.advance(CAUGHT_UP_MS)
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
