@@ -15,6 +15,7 @@ Nothing is in flight between batches, so nothing is when partitions move.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -53,7 +54,7 @@ _PREFETCH = 50_000
 _RESTORE_S = 0.5
 
 
-class Worker:
+class Worker(ABC):
     """One worker of a processor: any number of them share the partitions."""
 
     def __init__(
@@ -99,9 +100,9 @@ class Worker:
         self.stats = Stats()
 
     @staticmethod
+    @abstractmethod
     def processor_of(settings: Settings) -> Processor:
         """Return what this kind of worker runs."""
-        raise NotImplementedError
 
     def run(self, stop: Flag) -> None:
         """Work until `stop` is set (or `FencedError`, `TooManyDeadLettersError`, a fatal Kafka error)."""
