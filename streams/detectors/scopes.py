@@ -45,8 +45,8 @@ class Scope(NamedTuple):
         return "|".join(self)
 
     @classmethod
-    def of(cls, level: str, record: RouteHealth) -> Scope:
-        """Return the scope of a level that a record belongs to."""
+    def of(cls, level: str, record: RouteHealth | Scope) -> Scope:
+        """Return the scope of a level that a record, or the scope of a route, belongs to."""
         route = (record.account, record.provider, record.country, record.traffic_type)
         return cls(level, *(value if named else "" for value, named in zip(route, _NAMED[level], strict=True)))
 

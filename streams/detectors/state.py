@@ -73,8 +73,8 @@ class GroupState:
         change = row_of(record) - (0 if known is None else row_of(known))
         if not change.any():
             return
-        for level in reversed(levels(self.group)):  # what is due of a whole is known from its parts
-            state = self._scope(Scope.of(level, record), self.head.closed or number)
+        states = [self._scope(Scope.of(level, record), self.head.closed or number) for level in levels(self.group)]
+        for state in reversed(states):  # what is due of a whole is known from its parts
             state.mend(number, change)
             self._fresh_scopes.add(state.scope.key)
 
@@ -142,13 +142,12 @@ class GroupState:
         return state
 
     def _join(self, new: ScopeState) -> None:
-        """Make a scope that is new a part of what it belongs to, and what belongs to it its parts."""
-        for other in self.scopes.values():
-            if isinstance(new, Quality) and isinstance(other, Quality):
-                if new.scope.level == ROUTE and new.scope.within(other.scope):
-                    other.parts.append(new)
-                elif other.scope.level == ROUTE and other.scope.within(new.scope):
-                    new.parts.append(other)
+        """Make a route that is new a part of what it belongs to, which is there before it."""
+        if new.scope.level == ROUTE and isinstance(new, Quality):
+            for level in levels(self.group):
+                whole = self.scopes[Scope.of(level, new.scope).key]
+                if isinstance(whole, Quality) and whole is not new:
+                    whole.parts.append(new)
 
     def _wide_first(self) -> list[str]:
         """Return the scopes in the order in which they are written.
