@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 
 from streams.detectors.awaited import HISTORY, LENGTHS, LONGEST, REACH, Due, Floats, due
 from streams.detectors.baseline import Baseline
-from streams.detectors.mix import Measured, mixed, mixed_share
-from streams.detectors.rates import COUNT_OF, COUNTED, DELIVERY, RATES, TRIALS_OF
-from streams.detectors.ring import SPANS, Ring
+from streams.detectors.mix import Measured, mixed, mixed_share, owed
+from streams.detectors.rates import AWAITED, COUNT_OF, COUNTED, DELIVERY, RATES, SLOW, TRIALS_OF
+from streams.detectors.ring import MINUTE_WINDOWS, SPANS, Ring
 from streams.detectors.window import RECEIPTS, RESPONSES, SCALARS, WIDTH
 
 _AWAITED = WIDTH
@@ -19,9 +19,6 @@ _AWAITED = WIDTH
 
 _PER_KIND = 4
 _FRESH = 0.7  # of the usual share of reports that come within five minutes
-
-View = Callable[[Ring], Floats]
-"""Gives some sums of a ring, one row for each span."""
 
 
 class Gauge:
@@ -32,11 +29,16 @@ class Gauge:
         self.parts: list[Self] = []
         self.ring = Ring(WIDTH + 2 * _PER_KIND, last)
         self.baseline = Baseline()
+        self._sums: Floats | None = None
         self._now: Measured | None = None
+
+    def _renew(self) -> None:
+        """What was measured is out of date."""
+        self._sums = self._now = None
 
     def add(self, row: Floats | None) -> None:
         """Add the next window."""
-        self._now = None
+        self._renew()
         if row is None and self.ring.quiet():
             self.ring.add(None)
             return
@@ -48,7 +50,7 @@ class Gauge:
 
     def mend(self, number: int, change: Floats) -> None:
         """Add what came late to window `number`, after it was added to the parts; more may be due since."""
-        self._now = None
+        self._renew()
         self.ring.mend(number, change)
         for later in range(number, min(ring.last for ring in (self.ring, *(part.ring for part in self.parts))) + 1):
             row = self.ring.row(later)
@@ -57,12 +59,12 @@ class Gauge:
 
     def forget(self, last: int) -> None:
         """Go on behind window `last`, with nothing known of the windows before."""
-        self._now = None
+        self._renew()
         self.ring.skip(last)
 
     def expect(self, at_ms: int) -> None:
         """Work out what is usual at a time, until the next minute."""
-        self._now = None
+        self._renew()
         self.baseline.expect(at_ms)
 
     def _await(self, row: Floats, number: int) -> None:
@@ -83,23 +85,33 @@ class Gauge:
                 row[at + 2] = row[first + kernel.slow_from : first + LONGEST + 1].sum()
                 row[at + 3] = row[handed] * kernel.slow[0] + over @ kernel.slow[1:]
 
+    def sums(self) -> Floats:
+        """Return the sums over `SPANS` that end now."""
+        if self._sums is None:
+            self._sums = self.ring.sums()
+        return self._sums
+
     def now(self) -> Measured:
         """Measure all `SPANS` that end now."""
         if self._now is None:
-            self._now = self.measure(Ring.sums, SPANS)
+            self._now = self._measure(self.sums(), [part.now() for part in self._busy()], SPANS)
         return self._now
 
-    def measure(self, view: View, spans: Sequence[int], ago: int = 0) -> Measured:
-        """Measure every rate; `view` gives the sums of a ring over `spans` (windows) that ended `ago`."""
-        sums = view(self.ring)
-        own = self._own(sums, self._owed(sums, view, spans, ago))
-        parts = [part.now() if view is Ring.sums else part.measure(view, spans, ago) for part in self._busy()]
-        return mixed(own, parts) if parts else own
+    def minute(self, minute: int, ago: int) -> Measured:
+        """Measure a whole minute (start // 60 s) that ended so many windows ago."""
+        parts = [part.minute(minute, ago) for part in self._busy()]
+        return self._measure(self.ring.minute(minute)[None, :], parts, (MINUTE_WINDOWS,), ago)
 
     def _busy(self) -> list[Self]:
         return [part for part in self.parts if not part.ring.quiet()]
 
-    def _own(self, sums: Floats, owed: Due) -> Measured:
+    def _measure(self, sums: Floats, parts: list[Measured], spans: Sequence[int], ago: int = 0) -> Measured:
+        """Measure every rate, by sums over `spans` (windows) that ended `ago`, and by what the parts did in them."""
+        if not parts:
+            return self._own(sums, self._due(sums, spans, ago))
+        return mixed(self._own(sums, owed(parts)), parts)
+
+    def _own(self, sums: Floats, awaited_due: Due) -> Measured:
         """Measure by what is usual of this scope, its parts unseen."""
         base = self.baseline
         counts = np.empty((len(sums), len(RATES)))
@@ -112,25 +124,14 @@ class Gauge:
         # (phones that were off). Such reports alone say nothing about how the route delivers.
         stale = awaited[:, 1, 0] < _FRESH * base.fresh * sums[:, RECEIPTS].sum(axis=1)
         counts[stale, DELIVERY] = trials[stale, DELIVERY] = 0.0
-        awaited_rates, slow_rates = slice(COUNTED, COUNTED + 2), slice(COUNTED + 2, COUNTED + 4)
-        counts[:, awaited_rates] = awaited[:, :, 0]
-        trials[:, awaited_rates], share[:, awaited_rates] = owed
-        counts[:, slow_rates], trials[:, slow_rates] = awaited[:, :, 2], awaited[:, :, 0]
-        share[:, slow_rates] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)
+        counts[:, AWAITED] = awaited[:, :, 0]
+        trials[:, AWAITED], share[:, AWAITED] = awaited_due
+        counts[:, SLOW], trials[:, SLOW] = awaited[:, :, 2], awaited[:, :, 0]
+        share[:, SLOW] = awaited[:, :, 3] / np.maximum(awaited[:, :, 1], 1e-9)
         return Measured(counts, trials, share, weight, correlation)
 
-    def _owed(self, sums: Floats, view: View, spans: Sequence[int], ago: int) -> Due:
+    def _due(self, sums: Floats, spans: Sequence[int], ago: int) -> Due:
         """Work out what was due, answers and reports (columns), over some spans (rows)."""
-        if not self.parts:
-            return due(*self.expected(sums, spans, ago))
-        mean, variance = np.zeros((len(spans), 2)), np.zeros((len(spans), 2))
-        for part in self._busy():
-            its = part.expected(view(part.ring), spans, ago)
-            mean, variance = mean + its[0], variance + its[1]
-        return due(mean, variance)
-
-    def expected(self, sums: Floats, spans: Sequence[int], ago: int) -> tuple[Floats, Floats]:
-        """Return mean and variance of what was due, answers and reports (columns), over some spans (rows)."""
         mean, variance = np.zeros((len(spans), 2)), np.zeros((len(spans), 2))
         rows = [row for row, span in enumerate(spans) if span in LENGTHS]
         at = [LENGTHS.index(spans[row]) for row in rows]
@@ -145,7 +146,7 @@ class Gauge:
             within = sums[longer, self.baseline.handed[kind]] * kernel.mass
             mean[longer, kind] = np.minimum(sums[longer, _AWAITED + _PER_KIND * kind + 1], within)
             variance[longer, kind] = mean[longer, kind] * (1.0 - kernel.mass)
-        return mean, variance
+        return due(mean, variance)
 
     def reason(self, name: str, span: int) -> tuple[float, float]:
         """Return the usual share of a reason among the final reports of a span, and the trials behind that."""

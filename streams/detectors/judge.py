@@ -80,9 +80,9 @@ class Evidence(NamedTuple):
         return (observed - self.share) / max(1 - self.share, 1e-9)
 
 
-def judge(state: Quality, sums: Floats, open_kinds: Set[str], config: DetectConfig) -> Iterator[Finding]:
+def judge(state: Quality, open_kinds: Set[str], config: DetectConfig) -> Iterator[Finding]:
     """Yield what is not as usual, and how it is with the kinds of which an anomaly is open."""
-    measured = state.now()
+    sums, measured = state.sums(), state.now()
     for index in np.flatnonzero(_beyond(state, measured).any(axis=0)).tolist():
         if RATES[index].kind not in open_kinds and (found := _worst(state, index, measured, sums, config)):
             yield found

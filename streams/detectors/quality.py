@@ -80,7 +80,7 @@ class Quality(Gauge):
         at_ms = minute * MINUTE_WINDOWS * WINDOW_MS
         if row[:SCALARS].any():
             hour_before = self.baseline.hour_at
-            measured = self.measure(lambda ring: ring.minute(minute)[None, :], (MINUTE_WINDOWS,), LAG * MINUTE_WINDOWS)
+            measured = self.minute(minute, LAG * MINUTE_WINDOWS)
             self.baseline.learn(at_ms, row, measured, skip, self._failures_of(LAG * MINUTE_WINDOWS))
             if self.baseline.hour_at != hour_before >= 0:
                 self.fresh_hours.add(hour_before % WEEK_HOURS)

@@ -71,6 +71,8 @@ RATES = (
 COUNTED = 7
 """So many of `RATES`, the first ones, are counted; then two awaited, then two slow ones."""
 
+AWAITED, SLOW = slice(COUNTED, COUNTED + 2), slice(COUNTED + 2, COUNTED + 4)
+
 
 def _matrix(rows: list[tuple[int, ...]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     matrix = np.zeros((len(COLUMNS), len(rows)))

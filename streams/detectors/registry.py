@@ -73,8 +73,8 @@ def look(state: ScopeState, open_kinds: Set[str], at_ms: int, config: DetectConf
 
 
 def _quality(state: Quality, open_kinds: Set[str], config: DetectConfig) -> Iterator[Finding]:
-    sums = state.ring.sums()
-    yield from judge(state, sums, open_kinds, config)
+    yield from judge(state, open_kinds, config)
+    sums = state.sums()
     rows = {windows: sums[SPANS.index(windows)] for windows in fakes.WINDOWS}
     fake = fakes.look(state.scope, rows, fakes.KIND in open_kinds)
     if fake is not None:
