@@ -1,6 +1,6 @@
-"""``sms.route-health`` to Avro bytes, put together from pieces: there are many of them, and most numbers are small.
+"""``sms.route-health`` in bulk: totals to Avro bytes, put together from pieces.
 
-A contract test holds every byte against the reference codec.
+There are many of them, and most numbers are small. A contract test holds every byte against the reference codec.
 """
 
 from __future__ import annotations
@@ -11,20 +11,33 @@ from typing import Final
 from streams.codec.avro import value_header
 from streams.codec.schemas import Registry, reader_schema
 from streams.codec.status import encode_long, encode_string
+from streams.correlator.health import Told
+from streams.correlator.totals import RECEIPT_LATENCY, RESPONSE_LATENCY, Route, Totals
 from streams.events import ROUTE_HEALTH, RouteHealth
+from streams.health.buckets import NAMES
+from streams.health.heartbeat import WINDOW_MS
 
 _FIELDS: Final = RouteHealth._fields
 _FIRST_NUMBER: Final = _FIELDS.index("window_start_ms")
-_FIRST_COUNT: Final = _FIELDS.index("submits")
 _FIRST_MAP: Final = _FIELDS.index("refusal_reasons")
 _RECIPIENTS: Final = _FIELDS.index("recipients")
 _SMALL: Final = [encode_long(number) for number in range(1 << 12)]
+_CHARACTERS: Final = [chr(number << 1) for number in range(64)]
+"""Numbers of which Avro makes one byte: a character of ASCII too."""
+_BUCKETS: Final = [encode_string(name) for name in NAMES]
+_FEW: Final = 32
+_ENTRIES: Final = [bucket + encode_long(number) for bucket in _BUCKETS for number in range(_FEW)]
+"""Entries of a histogram: of each bucket with each small number."""
+_ZEROS: Final = [b"\0"] * RESPONSE_LATENCY
 _MEMORY: Final = 20_000
-_NULL, _BYTES = b"\0", b"\2"
+_NULL: Final = b"\0"
+_BYTES: Final = b"\2"
+_EMPTY: Final = b"\0"
+"""A map without entries, and the end of one with some."""
 
 
 class HealthEncoder:
-    """Encodes records of ``sms.route-health``."""
+    """Encodes records of ``sms.route-health``, and remembers the routes and reasons it has seen."""
 
     def __init__(self, registry: Registry | None = None) -> None:
         """Write Confluent framing where there is a registry, else single-object encoding."""
@@ -36,59 +49,94 @@ class HealthEncoder:
             raise AssertionError("the fields of sms.route-health have changed: mend this module")
         self._types: list[str] = kinds[3]["symbols"]
         self._header = value_header(ROUTE_HEALTH, registry)
-        self._heads: dict[tuple[str, ...], bytes] = {}
-        self._names: dict[str, bytes] = {}
-        self._when: tuple[int, ...] = ()
-        self._when_encoded = b""
+        self._routes: dict[Route, tuple[str, bytes]] = {}
+        self._words: dict[str, bytes] = {}
 
-    def encode(self, record: RouteHealth) -> bytes:
-        """Encode one record."""
-        data = record.recipients
-        when: tuple[int, ...] = record[_FIRST_NUMBER:_FIRST_COUNT]  # type: ignore[assignment]  # numbers all
-        if when != self._when:  # the same in many records, one after the other
-            self._when = when
-            self._when_encoded = b"".join([_long(number) for number in when])
-        pieces = [self._heads.get(record[:4]) or self._head(record), self._when_encoded]
-        pieces += [_long(number) for number in record[_FIRST_COUNT:_FIRST_MAP]]  # type: ignore[arg-type]  # numbers all
-        pieces += [self._map(one) for one in record[_FIRST_MAP:_RECIPIENTS]]  # type: ignore[arg-type]  # maps all
-        pieces.append(_NULL if data is None else b"".join((_BYTES, _long(len(data)), data)))
-        pieces += [_many(record.ranges), _many(record.campaign_sample)]
+    def encode_all(self, told: Told) -> list[tuple[str, bytes]]:
+        """Return the keys (as ``topics.yaml`` has them) and values of what is told; not of its heartbeat."""
+        when = _long(WINDOW_MS) + _long(told.source_partition) + _long(told.stream_time_ms)
+        window, key_of_window, start = -1, "", b""
+        found: list[tuple[str, bytes]] = []
+        for totals in told.totals:
+            if totals.window != window:  # the same of many, one after the other
+                window = totals.window
+                key_of_window = f":{window * WINDOW_MS}:{told.source_partition}"
+                start = _long(window * WINDOW_MS) + when
+            key, head = self._routes.get(totals.route) or self._route(totals.route)
+            found.append((key + key_of_window, self._value(totals, head + start)))
+        return found
+
+    def _value(self, totals: Totals, head: bytes) -> bytes:
+        counts, details = totals.counts, totals.details
+        assert details is not None
+        pieces = [head, *_ZEROS]
+        responses: list[bytes] = []
+        receipts: list[bytes] = []
+        totals.used.sort()
+        for measure in totals.used:
+            count = counts[measure]
+            if measure < RESPONSE_LATENCY:
+                pieces[1 + measure] = _long(count)
+            elif measure < RECEIPT_LATENCY:
+                responses.append(_entry(measure - RESPONSE_LATENCY, count))
+            else:
+                receipts.append(_entry(measure - RECEIPT_LATENCY, count))
+        pieces.append(self._reasons(totals.refusals))
+        pieces.append(self._reasons(totals.failures))
+        pieces.append(_map(responses))
+        pieces.append(_map(receipts))
+        data = details.distinct
+        pieces.append(_BYTES + _long(len(data)) + data if data else _NULL)
+        pieces.append(_many(details.ranges))
+        pieces.append(_many(totals.sample))
         return b"".join(pieces)
 
-    def _head(self, record: RouteHealth) -> bytes:
-        names = b"".join(map(encode_string, (record.account, record.provider, record.country)))
-        head = self._header + names + encode_long(self._types.index(record.traffic_type))
-        if len(self._heads) >= _MEMORY:
-            self._heads.clear()
-        self._heads[record[:4]] = head
-        return head
+    def _route(self, route: Route) -> tuple[str, bytes]:
+        names = b"".join(map(encode_string, route[:3]))
+        head = self._header + names + encode_long(self._types.index(route[3]))
+        if len(self._routes) >= _MEMORY:
+            self._routes.clear()
+        known = self._routes[route] = (":".join(route), head)
+        return known
 
-    def _map(self, values: Mapping[str, int]) -> bytes:
+    def _reasons(self, values: Mapping[str, int]) -> bytes:
         """Encode a map whose names come again and again."""
         if not values:
-            return b"\0"
-        pieces = [_long(len(values))]
-        for name, number in values.items():
-            pieces += (self._names.get(name) or self._name(name), _long(number))
-        pieces.append(b"\0")
-        return b"".join(pieces)
+            return _EMPTY
+        return _map([(self._words.get(name) or self._word(name)) + _long(count) for name, count in values.items()])
 
-    def _name(self, name: str) -> bytes:
-        if len(self._names) >= _MEMORY:
-            self._names.clear()
-        encoded = self._names[name] = encode_string(name)
+    def _word(self, name: str) -> bytes:
+        if len(self._words) >= _MEMORY:
+            self._words.clear()
+        encoded = self._words[name] = encode_string(name)
         return encoded
 
 
 def _many(values: Mapping[str, int]) -> bytes:
-    """Encode a map of many different names."""
+    """Encode a map of many different names: nearly always short ones of ASCII, with little numbers."""
     if not values:
-        return b"\0"
-    pieces = [_long(len(values))]
+        return _EMPTY
+    texts: list[str] = []
     for name, number in values.items():
-        pieces += (encode_string(name), _long(number))
-    pieces.append(b"\0")
-    return b"".join(pieces)
+        if len(name) >= 64 or not 0 <= number < 64:
+            break
+        texts.append(_CHARACTERS[len(name)])
+        texts.append(name)
+        texts.append(_CHARACTERS[number])
+    else:
+        text = "".join(texts)
+        if text.isascii():
+            return _long(len(values)) + text.encode() + _EMPTY
+    return _map([encode_string(name) + _long(number) for name, number in values.items()])
+
+
+def _map(entries: list[bytes]) -> bytes:
+    """Encode a map whose entries are encoded already."""
+    return _long(len(entries)) + b"".join(entries) + _EMPTY if entries else _EMPTY
+
+
+def _entry(bucket: int, number: int) -> bytes:
+    return _ENTRIES[bucket * _FEW + number] if number < _FEW else _BUCKETS[bucket] + _long(number)
 
 
 def _long(number: int) -> bytes:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from streams.correlator import totals as t
 from streams.correlator import verdict as words
 from streams.correlator.counting_one import OneByOne
-from streams.correlator.lanes import Lanes, TotalsOf, count_submit, route_of
+from streams.correlator.lanes import Lanes, count_submit, route_of
 from streams.correlator.message import FIRST_ANSWER, FIRST_SUBMIT, Message
 from streams.correlator.streamtime import ANSWERS, SUBMITS
 from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import Verdict
+from streams.events import SubmitResponse
 from streams.health.buckets import bucket_index
 
 _FIRST_TWO: Final = 512
@@ -26,22 +27,22 @@ _FIRST_TWO: Final = 512
 class Counting:
     """Counts the events of one partition, as they are joined."""
 
-    def __init__(self, rules: Rules, totals_of: TotalsOf) -> None:
-        """Look codes up in `rules`; ask `totals_of` for the totals of a window (from 1970) and a route."""
-        self.lanes = Lanes(totals_of)
+    def __init__(self, rules: Rules) -> None:
+        """Look codes up in `rules`."""
+        self.lanes = Lanes()
         self.one = OneByOne(rules, self.lanes)
 
     def plain(self, message: Message, event: Any, source: int, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count an event of an input, dated `at_ms`, of which a shortcut made `verdict` at stream time `said_ms`."""
         if source == SUBMITS:
             if message.stage == FIRST_SUBMIT:  # not announced, not excluded
-                count_submit(self.lanes.of_message(message, event, at_ms, said_ms), event, said_ms)
+                count_submit(self.lanes.of_message(message, verdict[1], at_ms, said_ms), event, said_ms)
         elif source == ANSWERS:
             self._answer(message, event, at_ms, verdict, said_ms)
         else:
             self._report(message, at_ms, verdict, said_ms)
 
-    def _answer(self, message: Message, event: Any, at_ms: int, verdict: Verdict, said_ms: int) -> None:
+    def _answer(self, message: Message, event: SubmitResponse, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count a first answer: a shortcut takes no other to a whole message, but all to segments.
 
         One to a whole message was OK if it is waited for a report now, or a report was there before it.
@@ -52,9 +53,9 @@ class Counting:
         elif message.stage != FIRST_ANSWER and verdict[7] is None:
             self.one.answer((route_of(verdict[1]), at_ms, said_ms), event, verdict[1], True)
             return
-        counts = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals.counts
-        counts[t.RESPONSES_OK] += 1
-        counts[t.RESPONSE_LATENCY + bucket_index(at_ms - verdict[2])] += 1
+        totals = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals
+        totals.add(t.RESPONSES_OK)
+        totals.add(t.RESPONSE_LATENCY + bucket_index(at_ms - verdict[2]))
 
     def _report(self, message: Message, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count a report that settled its message, or says it is on its way.
@@ -62,15 +63,14 @@ class Counting:
         A shortcut takes no other, but the final ones on segments of which more are waited for: they count nothing yet.
         """
         status = verdict[4][0]
-        measure = t.FINAL.get(status, -1)
+        measure = t.DELIVERED if status == words.DELIVERED else t.FINAL.get(status, -1)
         if measure < 0 and status != words.ENROUTE:
             return
         totals = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals
-        counts = totals.counts
         if measure < 0:
-            counts[t.REPORTS_INTERMEDIATE] += 1
+            totals.add(t.REPORTS_INTERMEDIATE)
             return
-        counts[measure] += 1
-        counts[t.RECEIPT_LATENCY + bucket_index(at_ms - verdict[2])] += 1
+        totals.add(measure)
+        totals.add(t.RECEIPT_LATENCY + bucket_index(at_ms - verdict[2]))
         if measure == t.FAILED:
             totals.add_failure(verdict.finding.reason)

@@ -9,19 +9,34 @@ than that counts at the edge, so that nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from streams.correlator.counting import Counting
-from streams.correlator.lanes import take_numbers
 from streams.correlator.recipients import details_of
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, Totals
 from streams.events import RouteHealth
-from streams.health.heartbeat import WINDOW_MS, heartbeat
+from streams.health.heartbeat import WINDOW_MS
 
 RETELL_MS: Final = 5_000
 """A window that is over is told again after so much stream time at the soonest."""
+
+
+class Told(NamedTuple):
+    """What a source partition tells at a stream time: totals, and that it has got so far (a heartbeat).
+
+    The totals are those that are counted in: they must be written before the partition's next step.
+    """
+
+    source_partition: int
+    stream_time_ms: int
+    totals: Sequence[Totals]
+    heartbeat: bool
+
+    def records(self) -> list[RouteHealth]:
+        """Return the totals as records."""
+        return [totals.record(self.source_partition, self.stream_time_ms) for totals in self.totals]
 
 
 class Health:
@@ -30,10 +45,8 @@ class Health:
     def __init__(self, partition: int, rules: Rules) -> None:
         """Start with nothing counted."""
         self._partition = partition
-        self.counting = Counting(rules, self._changing)
-        self.windows: dict[int, dict[Route, Totals]] = {}
-        self._open: set[int] = set()
-        self._touched: list[Totals] = []
+        self.counting = Counting(rules)
+        self._lanes = self.counting.lanes
         self._changed: list[Totals] = []
         self._untold: dict[int, list[Totals]] = {}
         self._told_ms: dict[int, int] = {}
@@ -41,44 +54,24 @@ class Health:
 
     # ---- counting ----------------------------------------------------------------------------------------------
 
-    def _changing(self, window: int, route: Route) -> Totals:
-        """Return totals that are about to change."""
-        totals = self._totals(window, route)
-        if not totals.touched:
-            totals.touched = True
-            self._touched.append(totals)
-        return totals
-
-    def _totals(self, window: int, route: Route) -> Totals:
-        routes = self.windows.get(window)
-        if routes is None:
-            routes = self.windows[window] = {}
-        totals = routes.get(route)
-        if totals is None:
-            totals = routes[route] = Totals(window, route)
-            self._open.add(window)
-        return totals
-
     def end_step(self, now_ms: int) -> None:
         """A step has moved stream time to `now_ms`: note what it changed, and close the windows that are over.
 
         Closing is no change to be logged: restored from what was logged before, a window is open and closes again.
         """
-        self.counting.lanes.end_step()
-        touched, self._touched = self._touched, []
-        take_numbers(touched)
-        for totals in touched:
+        lanes = self._lanes
+        for totals in lanes.end_step():
             totals.touched = False
             totals.changed_ms = now_ms
             self._note_changed(totals)
             if not totals.untold:
                 totals.untold = True
                 self._untold.setdefault(totals.window, []).append(totals)
-        over = [w for w in self._open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
-        _detail([totals for window in over for totals in self.windows[window].values()])
+        over = [w for w in lanes.open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
+        _detail([totals for window in over for totals in lanes.windows[window]])
         for window in over:
-            self._open.discard(window)
-            for totals in self.windows[window].values():
+            lanes.open.discard(window)
+            for totals in lanes.windows[window]:
                 totals.close()
 
     def _note_changed(self, totals: Totals) -> None:
@@ -88,33 +81,35 @@ class Health:
 
     # ---- telling -----------------------------------------------------------------------------------------------
 
-    def tell(self, now_ms: int) -> list[RouteHealth]:
-        """Return what is to be told at stream time `now_ms`, and forget what is over for good.
+    def tell(self, now_ms: int) -> Told | None:
+        """Return what is to be told at stream time `now_ms`, if anything, and forget what is over for good.
 
-        At the end comes a heartbeat, once a window: how far this partition has got.
+        Once a window there is a heartbeat.
         """
         due = [w for w in self._untold if self._is_due(w, now_ms)]
         due.sort()
         chosen = [totals for window in due for totals in self._untold.pop(window)]
         _detail(chosen)
-        told = [totals.record(self._partition, now_ms) for totals in chosen]
         for totals in chosen:
             totals.untold = False
         for window in due:
             self._told_ms[window] = now_ms
-        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
-            for totals in self.windows.pop(window).values():
+        for window in self._gone(now_ms):
+            for totals in self._lanes.forget(window):
                 totals.changed = False  # the changelog forgets it too
             self._told_ms.pop(window, None)
-            self._open.discard(window)
-        if now_ms // WINDOW_MS > self._beat:
+        beats = now_ms // WINDOW_MS > self._beat
+        if beats:
             self._beat = now_ms // WINDOW_MS
-            told.append(self.heartbeat(now_ms))
-        return told
+        return Told(self._partition, now_ms, chosen, beats) if chosen or beats else None
 
-    def heartbeat(self, now_ms: int) -> RouteHealth:
+    def heartbeat(self, now_ms: int) -> Told:
         """Return what says how far this partition has got."""
-        return heartbeat(self._partition, now_ms)
+        return Told(self._partition, now_ms, [], True)
+
+    def _gone(self, now_ms: int) -> list[int]:
+        """Return the windows that are over for good."""
+        return [window for window in self._lanes.windows if (window + 1) * WINDOW_MS + KEEP_MS <= now_ms]
 
     def _is_due(self, window: int, now_ms: int) -> bool:
         end_ms = (window + 1) * WINDOW_MS
@@ -123,39 +118,42 @@ class Health:
 
     # ---- state -------------------------------------------------------------------------------------------------
 
-    def changes(self) -> Iterator[tuple[int, Any]]:
-        """Yield what changed since the last time: until when (stream time) it matters, and the packed totals."""
-        changed, self._changed = self._changed, []
+    def changes(self) -> list[tuple[int, Any]]:
+        """Return what changed since the last time: until when (stream time) it matters, and the packed totals."""
+        changed = [totals for totals in self._changed if totals.changed]
+        self._changed = []
+        packed: list[tuple[int, Any]] = []
         for totals in changed:
-            if totals.changed:
-                totals.changed = False
-                yield (totals.window + 1) * WINDOW_MS + KEEP_MS, (totals.window, totals.route, totals.pack())
+            totals.changed = False
+            until_ms = (totals.window + 1) * WINDOW_MS + KEEP_MS
+            packed.append((until_ms, (totals.window, totals.route, totals.pack())))
+        return packed
 
     def restore(self, change: Any) -> None:
-        """Take in what `changes` yielded; in the same order."""
+        """Take in what `changes` gave; in the same order."""
         window, route, packed = change
-        self._totals(window, tuple(route)).unpack(packed)
+        self._lanes.totals(window, self._lanes.of(tuple(route))).unpack(packed)
 
     def restored(self, now_ms: int) -> None:
         """Go on at stream time `now_ms`: what may not have been told yet is told (again)."""
-        for window in [w for w in self.windows if (w + 1) * WINDOW_MS + KEEP_MS <= now_ms]:
-            del self.windows[window]
-        for window, routes in self.windows.items():
-            if all(totals.recipients is None for totals in routes.values()):
-                self._open.discard(window)
+        lanes = self._lanes
+        for window in self._gone(now_ms):
+            lanes.forget(window)
+        for window, routes in lanes.windows.items():
+            if all(totals.recipients is None for totals in routes):
+                lanes.open.discard(window)
             since_ms = now_ms - RETELL_MS if (window + 1) * WINDOW_MS <= now_ms else 0
-            untold = [totals for totals in routes.values() if totals.changed_ms >= since_ms]
+            untold = [totals for totals in routes if totals.changed_ms >= since_ms]
             for totals in untold:
                 totals.untold = True
             if untold:
                 self._untold[window] = untold
-        self._open &= self.windows.keys()
         self._beat = now_ms // WINDOW_MS - 1
 
     def everything(self) -> list[Any]:
         """Return all totals as `changes` would, for a checkpoint. Nothing may be counted afterwards."""
-        for routes in self.windows.values():
-            for totals in routes.values():
+        for routes in self._lanes.windows.values():
+            for totals in routes:
                 totals.fresh = totals.recipients or []
                 self._note_changed(totals)
         return [change for _, change in self.changes()]

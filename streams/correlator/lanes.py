@@ -1,13 +1,11 @@
-"""From a route and a time to the totals that count there.
+"""Where the totals are, and the way from a route and a time to those that count there.
 
 A lane remembers the totals that its route counted in last, and a message remembers its lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,25 +16,27 @@ from streams.events import Submit
 from streams.health import sketch
 from streams.health.heartbeat import WINDOW_MS
 
-TotalsOf = Callable[[int, Route], Totals]
-"""From a window (from 1970) and a route: the totals, which are about to change."""
-
-_route: Final[Callable[[Submit], Route]] = itemgetter(
-    *map(Submit._fields.index, ("account", "provider", "country", "traffic_type"))
-)
-
 
 def route_of(submit: Submit) -> Route:
-    """Return the route that a submit went."""
-    return _route(submit)
+    """Return the route that a submit went (by position: this is on the hot path)."""
+    return submit[0], submit[5], submit[9], submit[10]
+
+
+if Submit._fields[5:11:4] != ("provider", "country") or Submit._fields[10] != "traffic_type":
+    raise AssertionError("the fields of sms.submit have changed: mend this module")
 
 
 class Lanes:
-    """All routes that have been seen."""
+    """All routes that have been seen, and their totals: by route in the lanes, and all of a window (from 1970).
 
-    def __init__(self, totals_of: TotalsOf) -> None:
-        """Ask `totals_of` for totals, once a step."""
-        self._totals_of = totals_of
+    ``touched`` are those that have changed in this step, ``open`` the windows of which recipients are kept.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.windows: dict[int, list[Totals]] = {}
+        self.open: set[int] = set()
+        self.touched: list[Totals] = []
         self._lanes: dict[Route, Lane] = {}
         self._used: list[Lane] = []
 
@@ -54,7 +54,7 @@ class Lanes:
         """
         lane = message.lane
         if lane is None:
-            lane = message.lane = self.of(_route(submit))
+            lane = message.lane = self.of(route_of(submit))
         oldest_ms = said_ms - KEEP_MS
         if at_ms < oldest_ms:
             at_ms = oldest_ms
@@ -76,25 +76,51 @@ class Lanes:
             self._used.append(lane)
         lane.start_ms = window * WINDOW_MS
         lane.end_ms = lane.start_ms + WINDOW_MS
-        lane.totals = self._totals_of(window, lane.route)
+        lane.totals = self.totals(window, lane)
+        if not lane.totals.touched:
+            lane.totals.touched = True
+            self.touched.append(lane.totals)
 
-    def end_step(self) -> None:
-        """Forget what was counted in: the next step asks again."""
+    def totals(self, window: int, lane: Lane) -> Totals:
+        """Return the totals of a window, new ones where there were none."""
+        totals = lane.windows.get(window)
+        if totals is None:
+            totals = lane.windows[window] = Totals(window, lane.route)
+            others = self.windows.get(window)
+            if others is None:
+                others = self.windows[window] = []
+            others.append(totals)
+            self.open.add(window)
+        return totals
+
+    def forget(self, window: int) -> list[Totals]:
+        """Forget a window; return what it had."""
+        self.open.discard(window)
+        gone = self.windows.pop(window)
+        for totals in gone:
+            del self._lanes[totals.route].windows[window]
+        return gone
+
+    def end_step(self) -> list[Totals]:
+        """Return what has changed in this step; the next one asks again."""
         for lane in self._used:
             lane.start_ms = lane.end_ms = 0
         self._used = []
+        touched, self.touched = self.touched, []
+        take_numbers(touched)
+        return touched
 
 
-def count_submit(lane: Lane, submit: Any, said_ms: int) -> None:
+def count_submit(lane: Lane, submit: tuple[Any, ...], said_ms: int) -> None:
     """Count a submit that was handed over, and its recipient (fields by position: this is on the hot path)."""
     totals = lane.totals
-    totals.counts[SUBMITS] += 1
+    totals.add(SUBMITS)
     if said_ms < lane.end_ms + DETAIL_MS:
         totals.numbers.append(submit[8])
         if lane.marketing:
             totals.campaigns.append(submit[6])
     elif lane.marketing:  # too late for the sketches; a sample is exact
-        totals.add_sample(submit.campaign, sketch.mix(value_of(submit.recipient)))
+        totals.add_sample(submit[6], sketch.mix(value_of(submit[8])))
 
 
 def take_numbers(totals: list[Totals]) -> None:
@@ -104,7 +130,7 @@ def take_numbers(totals: list[Totals]) -> None:
         return
     values = values_of([number for one in having for number in one.numbers])
     hashes = sketch.mix_many(values)
-    sampled: list[int] = np.flatnonzero(hashes % np.uint64(sketch.SAMPLE) == 0).tolist()
+    sampled: list[int] = np.flatnonzero(hashes & np.uint64(sketch.SAMPLE - 1) == 0).tolist()
     place = start = 0
     for one in having:
         end = start + len(one.numbers)

@@ -70,6 +70,7 @@ if COUNTERS[LATE] != "late" or _ENDS != (RESPONSE_LATENCY, RECEIPT_LATENCY, MEAS
 class Totals:
     """One route in one window (from 1970): ``counts`` by measure, reasons, the sample, and the recipients.
 
+    ``used`` are the measures of which anything is counted.
     ``numbers`` are the recipients that the step that is going on brought, ``campaigns`` those of each, for marketing.
     ``recipients`` are the values of all earlier ones, None once the window is closed; ``fresh`` are those not packed
     yet. ``touched``, ``changed`` and ``untold`` are marks of `streams.correlator.health`: it has been counted in during
@@ -91,6 +92,7 @@ class Totals:
         "sample",
         "touched",
         "untold",
+        "used",
         "window",
     )
 
@@ -99,6 +101,7 @@ class Totals:
         self.window = window
         self.route = route
         self.counts = [0] * MEASURES
+        self.used: list[int] = []
         self.refusals: dict[str, int] = {}
         self.failures: dict[str, int] = {}
         self.sample: dict[str, int] = {}
@@ -109,6 +112,13 @@ class Totals:
         self.details: Details | None = NO_DETAILS
         self.changed_ms = 0
         self.touched = self.changed = self.untold = False
+
+    def add(self, measure: int) -> None:
+        """Count one."""
+        count = self.counts[measure]
+        if not count:
+            self.used.append(measure)
+        self.counts[measure] = count + 1
 
     def add_refusal(self, reason: str) -> None:
         """Count the reason of a refused attempt."""
@@ -139,14 +149,13 @@ class Totals:
     def pack(self) -> tuple[Any, ...]:
         """Return the state as values that msgpack knows; of the recipients only those since the last time."""
         counts = self.counts
-        used = [measure for measure, count in enumerate(counts) if count]
         fresh = None if self.recipients is None else b"".join([values.tobytes() for values in self.fresh])
         self.fresh = []
         details = self.details if fresh is None and self.details is not None else NO_DETAILS
         return (
             self.changed_ms,
-            bytes(used),
-            [counts[measure] for measure in used],
+            bytes(self.used),
+            [counts[measure] for measure in self.used],
             self.refusals,
             self.failures,
             self.sample,
@@ -159,6 +168,7 @@ class Totals:
         """Take the place of what `pack` gave, after what earlier ones gave."""
         self.changed_ms, used, counts, self.refusals, self.failures, self.sample, fresh, *details = packed
         self.counts = [0] * MEASURES
+        self.used = list(used)
         for measure, count in zip(used, counts, strict=True):
             self.counts[measure] = count
         if fresh is None:
@@ -179,21 +189,22 @@ class Totals:
         return _new(RouteHealth, told)
 
     def _histogram(self, first: int) -> dict[str, int]:
-        counts = self.counts
-        return {name: counts[first + i] for i, name in enumerate(buckets.NAMES) if counts[first + i]}
+        last = first + len(buckets.NAMES)
+        return {buckets.NAMES[m - first]: self.counts[m] for m in sorted(self.used) if first <= m < last}
 
 
 class Lane:
-    """A route, and the totals in which it counted last in this step: those of what is dated in [start_ms, end_ms).
+    """A route, its totals by window, and those in which it counted last in this step: of [start_ms, end_ms).
 
     Events come nearly in the order of their times, so it is the same totals again and again.
     """
 
-    __slots__ = ("end_ms", "marketing", "route", "start_ms", "totals")
+    __slots__ = ("end_ms", "marketing", "route", "start_ms", "totals", "windows")
 
     def __init__(self, route: Route) -> None:
         """Begin with none."""
         self.route = route
+        self.windows: dict[int, Totals] = {}
         self.marketing = route[3] == "marketing"
         self.start_ms = self.end_ms = 0
         self.totals = Totals(0, route)

@@ -24,6 +24,8 @@ _INDEX: Final = {name: index for index, name in enumerate(NAMES)}
 
 
 _SHORT: Final = tuple(bisect_left(BOUNDS, latency_ms) for latency_ms in range(4096))
+_LONG: Final = tuple(bisect_left(BOUNDS, latency_ms << 10) for latency_ms in range(4097))
+"""By latencies in units of 1,024 ms."""
 _LAST: Final = len(BOUNDS) - 1
 
 
@@ -31,15 +33,12 @@ def bucket_index(latency_ms: int) -> int:
     """Return which bucket (from 0) a latency in milliseconds belongs to."""
     if latency_ms < 4096:
         return _SHORT[latency_ms] if latency_ms > 0 else 0
-    if latency_ms > BOUNDS[_LAST]:
-        return _LAST
-    # A 1,024th of it is ten doublings below, give or take what was rounded off.
-    index = bucket_index(latency_ms >> 10) + 20
-    while BOUNDS[index] < latency_ms:
-        index += 1
-    while BOUNDS[index - 1] >= latency_ms:
-        index -= 1
-    return index
+    if latency_ms < 4096 << 10:
+        unit = latency_ms >> 10
+        index = _LONG[unit]
+        # From four units on there is never more than one bound within a unit, and mostly none.
+        return index if index == _LONG[unit + 1] or BOUNDS[index] >= latency_ms else index + 1
+    return min(bisect_left(BOUNDS, latency_ms), _LAST)
 
 
 def bucket(latency_ms: int) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from streams.correlator.health import Health
-from streams.events import RouteHealth
+from streams.correlator.health import Health, Told
 
 Record = tuple[bytes, bytes | None]
 
@@ -40,14 +39,14 @@ class HealthLog:
         self._next = 0
         self._alive: list[tuple[int, int]] = []
 
-    def end_step(self, now_ms: int) -> list[RouteHealth]:
+    def end_step(self, now_ms: int) -> Told | None:
         """A step has moved stream time to `now_ms`: return what is to be told of routes."""
         self._health.end_step(now_ms)
         return self._health.tell(now_ms)
 
-    def still(self, now_ms: int) -> list[RouteHealth]:
+    def still(self, now_ms: int) -> Told:
         """Return a heartbeat: stream time is `now_ms` as before, and the partition is in good hands."""
-        return [self._health.heartbeat(now_ms)]
+        return self._health.heartbeat(now_ms)
 
     def restored(self, now_ms: int) -> None:
         """All records are taken in; stream time is `now_ms`."""
@@ -55,7 +54,7 @@ class HealthLog:
 
     def records(self, now_ms: int) -> Iterator[Record]:
         """Yield the records of a batch that ended at stream time `now_ms`."""
-        changes = list(self._health.changes())
+        changes = self._health.changes()
         for start in range(0, len(changes), _MOST_IN_SEGMENT):
             yield from self._segment(changes[start : start + _MOST_IN_SEGMENT])
         while self._alive and self._alive[0][0] <= now_ms:

@@ -8,21 +8,15 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from streams.codec import health
 from streams.codec.avro import Encoder
+from streams.codec.health import HealthEncoder
 from streams.codec.receipt_index import IndexEncoder
 from streams.codec.schemas import Registry
 from streams.codec.status import StatusEncoder
+from streams.correlator.health import Told
 from streams.correlator.step import Delta
-from streams.events import (
-    DEAD_LETTER,
-    MESSAGE_STATUS,
-    ORPHAN_REPORT,
-    RECEIPT_INDEX,
-    ROUTE_HEALTH,
-    DeadLetter,
-    RouteHealth,
-)
+from streams.events import DEAD_LETTER, MESSAGE_STATUS, ORPHAN_REPORT, RECEIPT_INDEX, ROUTE_HEALTH, DeadLetter
+from streams.health.heartbeat import heartbeat
 from streams.resolver.rules import ResolveRules
 from streams.runtime.changelog import Record
 from streams.runtime.indexing import Index
@@ -43,7 +37,8 @@ class BatchOutput(ABC):
         """Write through `producer`, once that is set, to topics whose names start with `prefix`."""
         self._orphans = Encoder(ORPHAN_REPORT, registry)
         self._dead = Encoder(DEAD_LETTER, registry)
-        self._health = health.HealthEncoder(registry)
+        self._health = HealthEncoder(registry)
+        self._heartbeat = Encoder(ROUTE_HEALTH, registry)
         self._health_partitions: list[int] = []
         self._prefix = prefix
 
@@ -51,18 +46,19 @@ class BatchOutput(ABC):
     def delta(self, work: Work) -> None:
         """Write what a step puts out."""
 
-    def told(self, told: Iterable[RouteHealth]) -> None:
+    def told(self, told: Told) -> None:
         """Write what is told of routes, and heartbeats to every partition: each of its readers needs to know."""
         topic = self._prefix + ROUTE_HEALTH
-        for record in told:
-            value = self._health.encode(record)
-            if record.provider or record.account:
-                self._produce(topic, value, _health_key(record, record.window_start_ms))
-                continue
-            if not self._health_partitions:
-                self._health_partitions = list(self.producer.list_topics(topic, _ASK_S).topics[topic].partitions)
-            for number in self._health_partitions:
-                self._produce(topic, value, _health_key(record, 0), number)
+        for key, value in self._health.encode_all(told):
+            self._produce(topic, value, key)
+        if not told.heartbeat:
+            return
+        if not self._health_partitions:
+            self._health_partitions = list(self.producer.list_topics(topic, _ASK_S).topics[topic].partitions)
+        beat = heartbeat(told.source_partition, told.stream_time_ms)
+        value, key = self._heartbeat.encode(beat), ":".join((*beat[:4], "0", str(beat.source_partition)))
+        for number in self._health_partitions:
+            self._produce(topic, value, key, number)
 
     def changelog(self, partition: int, records: Iterable[Record]) -> None:
         """Write the state changes of a step."""
@@ -116,8 +112,3 @@ class Output(BatchOutput):
                     produce(topic, value, key)
                 except BufferError:
                     self._produce(topic, value, key)
-
-
-def _health_key(record: RouteHealth, window_start_ms: int) -> str:
-    """Return the key of a record, as ``topics.yaml`` has it; heartbeats of a partition share one."""
-    return ":".join((*record[:4], str(window_start_ms), str(record.source_partition)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from streams.correlator.health import Told
 from streams.correlator.streamtime import StreamTime
 from streams.runtime.changelog import Position, Record, Segments
 from streams.runtime.inputs import Inputs
@@ -83,17 +84,17 @@ class Partition:
             later = self.core.advance_to(idle_until_ms)
             delta.merge(later)
         told = self._beside.end_step(self.time.now_ms)
-        if told:
+        if told is not None:
             self._told_s = time.monotonic()
         return Work(self, events, delta, dead, told)
 
-    def still(self) -> list[Any]:
+    def still(self) -> Told | None:
         """Return what is to be told where time stands still: while its state comes back, or others have their turn.
 
         Those who wait for all partitions must not take it for gone then (`detect`).
         """
         if time.monotonic() < self._told_s + STILL_S:
-            return []
+            return None
         self._told_s = time.monotonic()
         return self._beside.still(self.time.now_ms)
 

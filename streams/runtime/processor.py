@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from streams.codec.schemas import Registry
+from streams.correlator.health import Told
 from streams.correlator.streamtime import StreamTime
 from streams.runtime.stats import Stats
 from streams.settings import CorrelateSettings, ResolveSettings
@@ -72,10 +73,10 @@ class Beside(Protocol):
     prefix: bytes
     """What the keys of its records begin with, and those of the items' segments do not."""
 
-    def end_step(self, now_ms: int) -> list[Any]:
+    def end_step(self, now_ms: int) -> Told | None:
         """A step has moved stream time to `now_ms`: return what is to be told."""
 
-    def still(self, now_ms: int) -> list[Any]:
+    def still(self, now_ms: int) -> Told | None:
         """Return what is to be told of a partition in good hands that stands still at stream time `now_ms`."""
 
     def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -99,13 +100,11 @@ class NothingBeside:
 
     prefix = b"\xff"
 
-    def end_step(self, now_ms: int) -> list[Any]:
+    def end_step(self, now_ms: int) -> None:
         """Nothing is to be told."""
-        return []
 
-    def still(self, now_ms: int) -> list[Any]:
+    def still(self, now_ms: int) -> None:
         """Nothing is to be told."""
-        return []
 
     def records(self, now_ms: int) -> Iterator[tuple[bytes, bytes | None]]:
         """Nothing changed."""
@@ -138,7 +137,7 @@ class Work:
     events: list[Any]
     delta: Any
     dead: list[Any]
-    told: list[Any]
+    told: Told | None
     indexed: int = 0
 
 

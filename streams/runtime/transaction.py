@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.events import RouteHealth
+from streams.correlator.health import Told
 from streams.runtime.errors import FencedError, is_fenced, is_temporary
 from streams.runtime.output import BatchOutput
 from streams.runtime.processor import Work
@@ -66,7 +66,7 @@ class Transactions:
         log.warning("%s: Kafka does not answer, trying again: %s", what, cause)
         time.sleep(_PAUSE_S)
 
-    def commit(self, work: Sequence[Work], metadata: object, still: Sequence[RouteHealth] = ()) -> None:
+    def commit(self, work: Sequence[Work], metadata: object, still: Sequence[Told] = ()) -> None:
         """Write a batch, and what is told of partitions that stand `still`.
 
         `KafkaException`: nothing of it is written, or nobody knows, and `recover` must follow.
@@ -76,12 +76,14 @@ class Transactions:
         would go through without.
         """
         self._producer.begin_transaction()
-        self._output.told(still)
+        for told in still:
+            self._output.told(told)
         offsets = []
         for one in work:
             partition = one.partition
             self._output.delta(one)
-            self._output.told(one.told)
+            if one.told is not None:
+                self._output.told(one.told)
             self._output.dead_letters(one.dead)
             self._output.changelog(partition.number, partition.changelog(one.delta))
             for topic, source in zip(self._topics, partition.inputs.inputs, strict=True):

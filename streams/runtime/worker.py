@@ -25,7 +25,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.clock import now_ms
 from streams.codec.schemas import Registry
-from streams.events import RouteHealth
+from streams.correlator.health import Told
 from streams.kafka.client import consumer_options, producer_options
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.deadshare import DeadShare
@@ -176,14 +176,16 @@ class Worker(ABC):
     def _batch(self) -> None:
         idle_until = now_ms() - IDLE_LAG_MS
         work: list[Work] = []
-        still: list[RouteHealth] = []
+        still: list[Told] = []
         self._state_is_committed = False
         for partition in self._partitions.values():
             if partition.restored:
                 done = partition.work(idle_until)
                 if done.delta.events or done.delta.changed or done.delta.dropped or done.dead or done.told:
                     work.append(done)
-            still += partition.still()
+            told = partition.still()
+            if told is not None:
+                still.append(told)
         if not work and not still:
             self._state_is_committed = True
             self._housekeeping.idle()

@@ -57,8 +57,12 @@ class Counted:
         now = self.correlator.time.now_ms
         self.deltas.append(delta)
         self.health.end_step(now)
-        self.told += self.health.tell(now)
+        self.told += self._tell(now)
         self.records += self.log.records(now)
+
+    def _tell(self, now: int) -> list[RouteHealth]:
+        told = self.health.tell(now)
+        return told.records() if told is not None else []
 
     def crash(self, rng: random.Random) -> None:
         """The state is gone; it is read again from its log, of which compaction has left the last of each key."""
@@ -86,8 +90,7 @@ class Counted:
 
     def totals(self) -> dict[Key, RouteHealth]:
         """What a reader of the topic has in the end, all windows being over."""
-        newest = {record[:7]: record for record in self.told if record.provider or record.account}
-        newest |= {record[:7]: record for record in self.health.tell(NEVER_MS) if record.provider or record.account}
+        newest = {record[:7]: record for record in (*self.told, *self._tell(NEVER_MS))}
         return {key: record._replace(stream_time_ms=0) for key, record in newest.items()}
 
 
