@@ -48,7 +48,7 @@ class Rounds:
         with brokers.topics(self.bootstrap, prefix, self.partitions):
             ours = self._correlate(prefix)
             self.tell("consuming and decoding alone")
-            alone = _measure(
+            alone = run_module(
                 self.compiled, "benchmarks.consume_run", self.bootstrap, prefix, *self._window(), self.core
             )
         return {
@@ -73,7 +73,7 @@ class Rounds:
             found = {}
             for who, more in ((FAUST, ["--plain"]), (TUNED, [])):
                 self.tell(f"{who} join")
-                found[who] = _measure(self.compiled, "benchmarks.peers.faust_join", *arguments, *more)
+                found[who] = run_module(self.compiled, "benchmarks.peers.faust_join", *arguments, *more)
             return found
 
     def _correlate(self, prefix: str, *more: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Rounds:
         self.tell("correlate worker")
         with tempfile.TemporaryDirectory(prefix="sms-streams-bench-") as state:
             arguments = (self.bootstrap, prefix, state, *self._window(), self.core, *more)
-            found = _measure(self.compiled, "benchmarks.worker_run", *arguments)
+            found = run_module(self.compiled, "benchmarks.worker_run", *arguments)
         self.tell("checking what it wrote")
         written = checks.check(self.bootstrap, prefix, found["stats"]["revisions"], self.data.messages)
         return found | {"written": written._asdict()}
@@ -91,7 +91,7 @@ class Rounds:
         return len(self.data.records), self.data.until
 
 
-def _measure(compiled: Path | None, module: str, *arguments: object) -> dict[str, Any]:
+def run_module(compiled: Path | None, module: str, *arguments: object) -> dict[str, Any]:
     """Run a module in a process of its own; the last line that it prints is its result as JSON."""
     # -P: without the current folder on the path, so that the compiled package is found before the repository.
     command = [sys.executable, "-P", "-m", module, *map(str, arguments)]

@@ -56,6 +56,7 @@ class BatchOutput(ABC):
         if not self._health_partitions:
             self._health_partitions = list(self.producer.list_topics(topic, _ASK_S).topics[topic].partitions)
         beat = heartbeat(told.source_partition, told.stream_time_ms)
+        # As ``topics.yaml`` has keys, but for the window: the heartbeats of a partition share one.
         value, key = self._heartbeat.encode(beat), ":".join((*beat[:4], "0", str(beat.source_partition)))
         for number in self._health_partitions:
             self._produce(topic, value, key, number)

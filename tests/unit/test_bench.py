@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks import stages, usage
+from benchmarks import health_run, stages, usage
 from benchmarks.report import CONSUME, CPU, FAUST, OURS, SPEED, Report
 from benchmarks.traffic import make
 from streams.runtime.output import Output
@@ -152,3 +152,12 @@ class _Output:
     def write(self, *numbers: int) -> None:
         for number in numbers:
             self.producer.produce("topic", b"%d" % number)
+
+
+def test_the_cost_of_route_health_is_told_by_stage_beside_the_same_work_without_it() -> None:
+    found = health_run.measure(health_run.batches(3_000, 1), 1)
+    assert found["events"] == pytest.approx(3_000, rel=0.25)
+    assert found["records"] > 100
+    cost = dict(zip(health_run.STAGES, zip(found["without"], found["with"], strict=True), strict=True))
+    assert cost["tell"][1] > 0.1 > cost["tell"][0]
+    assert all(without > 0 for without, _ in (cost["join"], cost["encode"], cost["changelog"]))
