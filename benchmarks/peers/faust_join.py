@@ -26,6 +26,7 @@ import logging
 import os
 import resource
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterable, Callable
@@ -177,6 +178,7 @@ def make_app(arguments: argparse.Namespace, app_id: str, partitions: int, meter:
         app_id,
         broker=f"kafka://{arguments.bootstrap}",
         store="memory://",
+        datadir=arguments.folder,
         topic_partitions=partitions,
         topic_allow_declare=False,  # made beforehand
         topic_disable_leader=True,
@@ -301,7 +303,9 @@ def main() -> int:
     if arguments.core:
         os.sched_setaffinity(0, [int(arguments.core)])
     logging.basicConfig(level=logging.ERROR)
-    result = asyncio.run(run(arguments))
+    with tempfile.TemporaryDirectory(prefix="sms-streams-bench-") as folder:
+        arguments.folder = folder  # Faust makes empty folders of the app there
+        result = asyncio.run(run(arguments))
     if arguments.json:
         print(json.dumps(result))
     else:

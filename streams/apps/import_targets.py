@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from streams.apps.import_kannel import topic_of
 from streams.codec.avro import Encoder
 from streams.codec.schemas import Registry
 from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE, ProviderReceipt
 from streams.importers.kannel_options import ImportedEvent
-from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
+from streams.kafka.asking import require_topics
+from streams.kafka.client import describe_error, producer_options
 
 _TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT, PROVIDER_RECEIPT)
 _PATIENCE_S = 30.0
@@ -31,18 +32,8 @@ class KafkaTarget:
         self.errors: Counter[str] = Counter()
         only_errors = {"delivery.report.only.error": True, "on_delivery": self._delivered}
         self._producer = Producer(producer_options(options) | only_errors)
-        self._require([prefix + topic for topic in _TOPICS])
+        require_topics(options, [prefix + topic for topic in _TOPICS], _PATIENCE_S)
         self._writers = {topic: (prefix + topic, Encoder(topic, registry).encode) for topic in _TOPICS}
-
-    def _require(self, topics: list[str]) -> None:
-        """Refuse to send where topics are missing: a broker that makes them on the way makes them wrong."""
-        try:
-            present = self._producer.list_topics(timeout=_PATIENCE_S).topics
-        except KafkaException as failure:
-            raise KafkaUnavailable(describe_error(failure.args[0])) from failure
-        missing = [topic for topic in topics if topic not in present]
-        if missing:
-            raise KafkaUnavailable(f"no topic {', '.join(missing)}: run `sms-streams topics create`")
 
     def __call__(self, events: Sequence[ImportedEvent]) -> None:
         """Queue events; waits while the queue is full."""

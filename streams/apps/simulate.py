@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from streams.codec.avro import Encoder
 from streams.codec.schemas import Registry
 from streams.events import DELIVERY_REPORT, PROVIDER_RECEIPT, SUBMIT, SUBMIT_RESPONSE
-from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
+from streams.kafka.asking import require_topics
+from streams.kafka.client import describe_error, producer_options
 from streams.simulator import Arrival
 
 _TOPICS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT, PROVIDER_RECEIPT)
@@ -62,7 +63,7 @@ class KafkaSink:
         self._failed = 0
         only_errors = {"delivery.report.only.error": True, "on_delivery": self._delivered}
         self._producer = Producer(producer_options(options) | only_errors)
-        _require_topics(self._producer, [prefix + topic for topic in _TOPICS])
+        require_topics(options, [prefix + topic for topic in _TOPICS], _PATIENCE_S)
         self._writers = {topic: (prefix + topic, Encoder(topic, registry).encode) for topic in _TOPICS}
 
     def send(self, arrival: Arrival) -> None:
@@ -92,17 +93,6 @@ class KafkaSink:
         if error is not None:
             self._failed += 1
             self._errors[describe_error(error)] += 1
-
-
-def _require_topics(producer: Producer, topics: list[str]) -> None:
-    """Refuse to send where topics are missing: a broker that makes them on the way makes them wrong."""
-    try:
-        present = producer.list_topics(timeout=_PATIENCE_S).topics
-    except KafkaException as failure:
-        raise KafkaUnavailable(describe_error(failure.args[0])) from failure
-    missing = [topic for topic in topics if topic not in present]
-    if missing:
-        raise KafkaUnavailable(f"no topic {', '.join(missing)}: run `sms-streams topics create`")
 
 
 class NdjsonSink:

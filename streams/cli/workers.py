@@ -55,8 +55,10 @@ def load(context: Context, db: str | None, url: str | None, instance: str | None
     from streams.apps.correlate import registry_of
     from streams.apps.load import LoadWorker
     from streams.clickhouse.loader import Limits
+    from streams.kafka.asking import check_login
 
     settings = context.settings(clickhouse=database_flags(db, url), load={"instance": instance})
+    check_login(settings.kafka)
     tables = open_tables(settings.clickhouse)
     try:
         worker = LoadWorker(

@@ -16,7 +16,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.events import PROVIDER_RECEIPT
 from streams.ingest.records import Record
-from streams.kafka.client import KafkaUnavailable, describe_error, producer_options
+from streams.kafka.asking import require_topics
+from streams.kafka.client import describe_error, producer_options
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class AckingProducer:
     def __init__(self, options: Mapping[str, Any], *, prefix: str = "", ack_timeout_ms: int = 5_000) -> None:
         """Connect; records that are not acknowledged within `ack_timeout_ms` are given up."""
         own = {"message.timeout.ms": ack_timeout_ms, "queue.buffering.max.messages": _QUEUED, **_OURS, **options}
+        self._options = options
         self._timeout_s = ack_timeout_ms / 1_000
         self._prefix = prefix
         self.fatal: str = ""
@@ -102,13 +104,7 @@ class AckingProducer:
 
     def require(self, topics: Iterable[str]) -> None:
         """Refuse to start where topics are missing or the cluster is away; raise `KafkaUnavailable`."""
-        try:
-            present = self._producer.list_topics(timeout=_START_S).topics
-        except KafkaException as failure:
-            raise KafkaUnavailable(describe_error(failure.args[0])) from failure
-        missing = [self._prefix + topic for topic in topics if self._prefix + topic not in present]
-        if missing:
-            raise KafkaUnavailable(f"no topic {', '.join(missing)}: run `sms-streams topics create`")
+        require_topics(self._options, [self._prefix + topic for topic in topics], _START_S)
 
     async def send(self, records: Sequence[Record]) -> None:
         """Hand over all records and wait until all are acknowledged; raise `NotTakenError`."""

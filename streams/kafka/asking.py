@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.kafka.client import admin_options
+from streams.kafka.client import KafkaUnavailable, admin_options, describe_error
 
 _LISTEN_EVERY_S = 3.0
 _REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
@@ -36,3 +36,26 @@ def topic_partitions(options: Mapping[str, Any], wait_s: float) -> dict[str, int
                 raise
         else:
             return {name: len(topic.partitions) for name, topic in known.items()}
+
+
+def require_topics(options: Mapping[str, Any], topics: Iterable[str], wait_s: float) -> None:
+    """Raise `KafkaUnavailable` where topics are missing, or the cluster is away or refuses us.
+
+    A broker that makes topics on the way makes them wrong.
+    """
+    try:
+        present = topic_partitions(options, wait_s)
+    except KafkaException as failure:
+        raise KafkaUnavailable(describe_error(failure.args[0])) from failure
+    missing = [topic for topic in topics if topic not in present]
+    if missing:
+        raise KafkaUnavailable(f"no topic {', '.join(missing)}: run `sms-streams topics create`")
+
+
+def check_login(options: Mapping[str, Any]) -> None:
+    """Raise `KafkaUnavailable` where the cluster refuses us; that it is away is for others to find."""
+    try:
+        topic_partitions(options, _LISTEN_EVERY_S)
+    except KafkaException as failure:
+        if failure.args[0].code() in _REFUSED:
+            raise KafkaUnavailable(describe_error(failure.args[0])) from failure

@@ -17,10 +17,14 @@ def _kafka(options: dict[str, str]) -> list[str]:
     return [part for name, value in options.items() for part in ("-X", f"{name}={value}")]
 
 
-@pytest.mark.parametrize("command", [*WORKERS, ("topics", "check")])
+OTHERS = (("topics", "check"), ("load", "--db", "tables"), ("ingest", "--port", "0"), ("simulate", "--messages", "10"))
+
+
+@pytest.mark.parametrize("command", [*WORKERS, *OTHERS])
 def test_a_wrong_password_is_told_as_that_and_ends_the_command(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "sms-streams.toml").write_text('[receipts.borealis]\nvendor = "infobip"\nauth = "none"\n')
     with refusing_broker() as options:
-        done = run(tmp_path, *_kafka(options), *command)
+        done = run(tmp_path, "--config", "sms-streams.toml", *_kafka(options), *command)
     assert done.returncode == 3, done.stderr
     told = done.stderr.splitlines()[-1]
     assert told.startswith("sms-streams: Kafka: ")

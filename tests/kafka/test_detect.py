@@ -197,6 +197,7 @@ def test_fausts_own_command_runs_the_worker_with_health_and_metrics_and_ends_on_
         wait_until(lambda: json.loads(page("health"))["stream_time_ms"] >= at(28), 60, started.logs)
         assert "sms_detect_records_total" in page("metrics")
         assert worker.stop() == 0
+    assert not [*ROOT.glob(f"{prefix}*")]  # nor does it leave anything behind
 
 
 def test_missing_topics_are_told_at_once(kafka: str, tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ class DetectApp(faust.App):
         self.producer.buffer.max_messages = _BUFFERED  # 100 unless set, which throttles
         return list(services)
 
+    def _create_directories(self) -> None:
+        """Make no folders: the tables are in memory, and where this is started may not be for writing."""
+
 
 def make_app(settings: Settings, partitions: int) -> DetectApp:
     """Make the application; its tables have so many partitions."""
