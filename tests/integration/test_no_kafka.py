@@ -19,10 +19,17 @@ def _kafka(options: dict[str, str]) -> list[str]:
 
 OTHERS = (("topics", "check"), ("load", "--db", "tables"), ("ingest", "--port", "0"), ("simulate", "--messages", "10"))
 
+CONFIGURATION = """
+[receipts.infobip]
+auth = "none"
+[providers.infobip]
+dialect = "infobip"
+"""
+
 
 @pytest.mark.parametrize("command", [*WORKERS, *OTHERS])
 def test_a_wrong_password_is_told_as_that_and_ends_the_command(command: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "sms-streams.toml").write_text('[receipts.infobip]\nauth = "none"\n')
+    (tmp_path / "sms-streams.toml").write_text(CONFIGURATION)
     with refusing_broker() as options:
         done = run(tmp_path, "--config", "sms-streams.toml", *_kafka(options), *command)
     assert done.returncode == 3, done.stderr
