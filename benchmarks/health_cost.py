@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.bench import compiled_core
 from benchmarks.health_run import STAGES
-from benchmarks.rounds import run_module
+from benchmarks.rounds import MeasurementError, run_module
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -29,7 +29,10 @@ def main(events: int, repeats: int, seed: int, pure: bool) -> None:
     with notes.status("compiling the core") as status:
         compiled = None if pure else compiled_core(status.update)
         status.update(f"measuring, {repeats} times (half a minute)")
-        found = run_module(compiled, "benchmarks.health_run", events, repeats, seed)
+        try:
+            found = run_module(compiled, "benchmarks.health_run", events, repeats, seed)
+        except MeasurementError as error:
+            raise click.ClickException(str(error)) from error
     _show(found, "compiled core" if compiled else "pure Python")
 
 

@@ -85,7 +85,7 @@ class Variant:
 
 def batches(events: int, seed: int) -> list[Batch]:
     """Make batches of about so many events."""
-    config = traffic.config("typical", int(events / 3.3), 2_000.0, _START_MS, True)
+    config = traffic.config("typical", int(events / traffic.EVENTS_PER_MESSAGE), 2_000.0, _START_MS, True)
     made = [event for _, _, event in Traffic(config, seed)]
     return [list(_by_partition(made[start : start + _BATCH])) for start in range(0, len(made), _BATCH)]
 

@@ -26,7 +26,7 @@ from streams.simulator.config import DAY_MS, TrafficConfig
 INPUTS = (SUBMIT, SUBMIT_RESPONSE, DELIVERY_REPORT)
 AFTERWARDS = 0.25
 """Share of the events that follows later in event time, measured to its middle."""
-_EVENTS_PER_MESSAGE = 3.3
+EVENTS_PER_MESSAGE = 3.3
 MIXES: dict[str, dict[str, float]] = {"typical": {"long_text": 0.08, "pending": 0.02}, "simulator": {}}
 """What caps the habits of the simulator's campaigns. The simulator's own traffic has a quarter of long messages, and a
 tenth that is announced as pending, so that a demonstration shows them: more than most senders have."""
@@ -86,8 +86,8 @@ def config(mix: str, messages: int, rate: float, start_ms: int, counted_ids: boo
 def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
     """Make the records for measuring about `events`."""
     start_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
-    first = int(events * (1 - AFTERWARDS / 2) / _EVENTS_PER_MESSAGE) + 1
-    after = int(events * AFTERWARDS / _EVENTS_PER_MESSAGE) + 1
+    first = int(events * (1 - AFTERWARDS / 2) / EVENTS_PER_MESSAGE) + 1
+    after = int(events * AFTERWARDS / EVENTS_PER_MESSAGE) + 1
     found = DataSet([], 0, first + after)
     _add(found, Traffic(config(mix, first, rate, start_ms, True), seed))
     end_of_first = len(found.records)

@@ -31,8 +31,9 @@ class KafkaTarget:
         self.sent: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         only_errors = {"delivery.report.only.error": True, "on_delivery": self._delivered}
-        self._producer = Producer(producer_options(options) | only_errors)
+        own = producer_options(options) | only_errors
         require_topics(options, [prefix + topic for topic in _TOPICS], _PATIENCE_S)
+        self._producer = Producer(own)
         self._writers = {topic: (prefix + topic, Encoder(topic, registry).encode) for topic in _TOPICS}
 
     def __call__(self, events: Sequence[ImportedEvent]) -> None:

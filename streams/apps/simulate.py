@@ -62,8 +62,9 @@ class KafkaSink:
         self._errors: Counter[str] = Counter()
         self._failed = 0
         only_errors = {"delivery.report.only.error": True, "on_delivery": self._delivered}
-        self._producer = Producer(producer_options(options) | only_errors)
+        own = producer_options(options) | only_errors
         require_topics(options, [prefix + topic for topic in _TOPICS], _PATIENCE_S)
+        self._producer = Producer(own)
         self._writers = {topic: (prefix + topic, Encoder(topic, registry).encode) for topic in _TOPICS}
 
     def send(self, arrival: Arrival) -> None:

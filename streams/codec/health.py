@@ -72,8 +72,7 @@ class HealthEncoder:
         pieces = [head, *_ZEROS]
         responses: list[bytes] = []
         receipts: list[bytes] = []
-        totals.used.sort()
-        for measure in totals.used:
+        for measure in sorted(totals.used):
             count = counts[measure]
             if measure < RESPONSE_LATENCY:
                 pieces[1 + measure] = _long(count)
@@ -136,7 +135,7 @@ def _map(entries: list[bytes]) -> bytes:
 
 
 def _entry(bucket: int, number: int) -> bytes:
-    return _ENTRIES[bucket * _FEW + number] if number < _FEW else _BUCKETS[bucket] + _long(number)
+    return _ENTRIES[bucket * _FEW + number] if 0 <= number < _FEW else _BUCKETS[bucket] + _long(number)
 
 
 def _long(number: int) -> bytes:

@@ -120,13 +120,13 @@ class Health:
 
     def changes(self) -> list[tuple[int, Any]]:
         """Return what changed since the last time: until when (stream time) it matters, and the packed totals."""
-        changed = [totals for totals in self._changed if totals.changed]
-        self._changed = []
+        changed, self._changed = self._changed, []
         packed: list[tuple[int, Any]] = []
         for totals in changed:
-            totals.changed = False
-            until_ms = (totals.window + 1) * WINDOW_MS + KEEP_MS
-            packed.append((until_ms, (totals.window, totals.route, totals.pack())))
+            if totals.changed:
+                totals.changed = False
+                until_ms = (totals.window + 1) * WINDOW_MS + KEEP_MS
+                packed.append((until_ms, (totals.window, totals.route, totals.pack())))
         return packed
 
     def restore(self, change: Any) -> None:

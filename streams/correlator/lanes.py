@@ -22,21 +22,21 @@ def route_of(submit: Submit) -> Route:
     return submit[0], submit[5], submit[9], submit[10]
 
 
-if Submit._fields[5:11:4] != ("provider", "country") or Submit._fields[10] != "traffic_type":
+if [Submit._fields[place] for place in (0, 5, 9, 10)] != ["account", "provider", "country", "traffic_type"]:
     raise AssertionError("the fields of sms.submit have changed: mend this module")
 
 
 class Lanes:
     """All routes that have been seen, and their totals: by route in the lanes, and all of a window (from 1970).
 
-    ``touched`` are those that have changed in this step, ``open`` the windows of which recipients are kept.
+    ``open`` are the windows of which recipients are kept.
     """
 
     def __init__(self) -> None:
         """Begin with none."""
         self.windows: dict[int, list[Totals]] = {}
         self.open: set[int] = set()
-        self.touched: list[Totals] = []
+        self._touched: list[Totals] = []
         self._lanes: dict[Route, Lane] = {}
         self._used: list[Lane] = []
 
@@ -79,7 +79,7 @@ class Lanes:
         lane.totals = self.totals(window, lane)
         if not lane.totals.touched:
             lane.totals.touched = True
-            self.touched.append(lane.totals)
+            self._touched.append(lane.totals)
 
     def totals(self, window: int, lane: Lane) -> Totals:
         """Return the totals of a window, new ones where there were none."""
@@ -106,7 +106,7 @@ class Lanes:
         for lane in self._used:
             lane.start_ms = lane.end_ms = 0
         self._used = []
-        touched, self.touched = self.touched, []
+        touched, self._touched = self._touched, []
         take_numbers(touched)
         return touched
 

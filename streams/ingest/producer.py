@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.events import PROVIDER_RECEIPT
 from streams.ingest.records import Record
-from streams.kafka.asking import require_topics
 from streams.kafka.client import describe_error, producer_options
 
 log = logging.getLogger(__name__)
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.05
 _CLOSE_S = 10.0
 _PROBE_S = 1.0
-_START_S = 5.0
 _OURS = {"linger.ms": 5, "batch.num.messages": 10_000, "queue.buffering.max.kbytes": 131_072}
 _QUEUED = 100_000
 """Records that may be under way; beyond that, requests are told to come again."""
@@ -92,7 +90,6 @@ class AckingProducer:
     def __init__(self, options: Mapping[str, Any], *, prefix: str = "", ack_timeout_ms: int = 5_000) -> None:
         """Connect; records that are not acknowledged within `ack_timeout_ms` are given up."""
         own = {"message.timeout.ms": ack_timeout_ms, "queue.buffering.max.messages": _QUEUED, **_OURS, **options}
-        self._options = options
         self._timeout_s = ack_timeout_ms / 1_000
         self._prefix = prefix
         self.fatal: str = ""
@@ -101,10 +98,6 @@ class AckingProducer:
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="kafka-callbacks", daemon=True)
         self._poller.start()
-
-    def require(self, topics: Iterable[str]) -> None:
-        """Refuse to start where topics are missing or the cluster is away; raise `KafkaUnavailable`."""
-        require_topics(self._options, [self._prefix + topic for topic in topics], _START_S)
 
     async def send(self, records: Sequence[Record]) -> None:
         """Hand over all records and wait until all are acknowledged; raise `NotTakenError`."""

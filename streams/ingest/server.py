@@ -17,12 +17,14 @@ from streams.ingest.producer import AckingProducer
 from streams.ingest.protocol import bounded
 from streams.ingest.receivers import receivers_of
 from streams.ingest.records import RecordMaker
+from streams.kafka.asking import require_topics
 from streams.kafka.client import KafkaUnavailable
 from streams.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
 _TOPICS = (DELIVERY_REPORT, PROVIDER_RECEIPT, DEAD_LETTER)
+_START_S = 5.0
 _LOOK_S = 0.2
 _BACKLOG = 2_048
 
@@ -42,9 +44,9 @@ def serve(
     if not receivers:
         raise SettingsError("nobody may report: configure a provider under [receipts.NAME], see docs/ingest.md")
     ingest = settings.ingest
+    require_topics(settings.kafka, [settings.topic_prefix + topic for topic in _TOPICS], _START_S)
     producer = AckingProducer(settings.kafka, prefix=settings.topic_prefix, ack_timeout_ms=ingest.ack_timeout_ms)
     try:
-        producer.require(_TOPICS)
         endpoint = Endpoint(receivers, producer, RecordMaker(registry), settings.catalog, ingest)
         config = uvicorn.Config(
             make_app(endpoint),

@@ -38,15 +38,20 @@ def topic_partitions(options: Mapping[str, Any], wait_s: float) -> dict[str, int
             return {name: len(topic.partitions) for name, topic in known.items()}
 
 
+def present_topics(options: Mapping[str, Any], wait_s: float) -> dict[str, int]:
+    """As `topic_partitions`, but raise `KafkaUnavailable`, whose message says what to do."""
+    try:
+        return topic_partitions(options, wait_s)
+    except KafkaException as failure:
+        raise KafkaUnavailable(describe_error(failure.args[0])) from failure
+
+
 def require_topics(options: Mapping[str, Any], topics: Iterable[str], wait_s: float) -> None:
     """Raise `KafkaUnavailable` where topics are missing, or the cluster is away or refuses us.
 
     A broker that makes topics on the way makes them wrong.
     """
-    try:
-        present = topic_partitions(options, wait_s)
-    except KafkaException as failure:
-        raise KafkaUnavailable(describe_error(failure.args[0])) from failure
+    present = present_topics(options, wait_s)
     missing = [topic for topic in topics if topic not in present]
     if missing:
         raise KafkaUnavailable(f"no topic {', '.join(missing)}: run `sms-streams topics create`")

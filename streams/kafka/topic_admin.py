@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams.kafka.asking import topic_partitions
+from streams.kafka.asking import present_topics
 from streams.kafka.client import KafkaUnavailable, admin_options, describe_error
 from streams.kafka.topic_compare import Finding, Found, compare, partitions_of
 from streams.kafka.topics import TopicSpec, load_topics
@@ -50,7 +50,7 @@ def create(
     ``replication`` None takes the brokers' default; ``prefix`` goes before every name.
     """
     specs = load_topics() if topics is None else topics
-    present = _present(options, _WAIT_S)
+    present = present_topics(options, _WAIT_S)
     admin = AdminClient(admin_options(options))
     wanted = {prefix + name: _new_topic(prefix + name, spec, partitions, replication) for name, spec in specs.items()}
     missing = [new for name, new in wanted.items() if name not in present]
@@ -104,16 +104,8 @@ def _created(new: NewTopic, future: Future[None]) -> Created:
     return Created(new.topic, "created", new.num_partitions)
 
 
-def _present(options: Mapping[str, Any], wait_s: float) -> dict[str, int]:
-    """Return every topic of the cluster with its number of partitions."""
-    try:
-        return topic_partitions(options, wait_s)
-    except KafkaException as failure:
-        raise KafkaUnavailable(describe_error(failure.args[0])) from failure
-
-
 def _describe(options: Mapping[str, Any], names: list[str], wait_s: float) -> dict[str, Found]:
-    present = _present(options, wait_s)
+    present = present_topics(options, wait_s)
     admin = AdminClient(admin_options(options))
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names if name in present]
     futures = admin.describe_configs(resources, request_timeout=wait_s) if resources else {}

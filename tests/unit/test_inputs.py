@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +27,7 @@ def entries(*times: int) -> list[Entry]:
     return [(T0 + at, offset, submit(at)) for offset, at in enumerate(times)]
 
 
-def times(taken: list[Submit]) -> list[int]:
+def times(taken: Sequence[Any]) -> list[int]:
     return [e.submitted_at_ms - T0 for e in taken]
 
 
@@ -35,7 +38,7 @@ def test_what_runs_ahead_waits_for_the_input_that_is_behind() -> None:
     assert inputs.take() == ([], [])  # nothing of the reports yet
     inputs.inputs[REPORTS].read(entries(50))
     taken, _ = inputs.take()
-    assert times(taken) == [0, 5, 10, 50]  # type: ignore[arg-type]
+    assert times(taken) == [0, 5, 10, 50]
     assert [source.next_offset for source in inputs.inputs] == [2, 1, 1]
 
 
@@ -45,7 +48,7 @@ def test_an_input_at_its_end_holds_nothing_back() -> None:
     for source in inputs.inputs:
         source.at_end = True
     taken, _ = inputs.take()
-    assert times(taken) == [0, 500]  # type: ignore[arg-type]
+    assert times(taken) == [0, 500]
 
 
 def test_order_within_an_input_is_kept_and_the_offset_is_that_of_the_first_not_taken() -> None:
