@@ -1,53 +1,86 @@
 """`python -m benchmarks.health_cost`: what route health costs the correlate worker, stage by stage.
 
-Rounds of `make bench` differ by more than it costs. Here the same batches are worked through in turn with route health
-and without, in one process and without Kafka, and of each batch the shortest time counts. What a worker does besides
-(consume, decode, produce, commit) is not in the figures: see `make bench` for all of it.
+Rounds of `make bench` differ by more than it costs. Here each batch is worked through with route health and without, in
+turn in one process and without Kafka, and the shortest time counts. What a worker does besides (consume, produce,
+commit) is not in the figures: see `make bench` for all of it.
+
+What it costs depends on how much counts in the same totals (of a route in ten seconds, per partition), so it is told
+for all the traffic, to the last report hours later that has a window of its own, and for the part in which messages
+are still sent, as they always are where it never ends.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import health_run, traffic
 from benchmarks.bench import compiled_core
-from benchmarks.health_run import STAGES
+from benchmarks.health_run import BATCH, STAGES, WAYS, Times, shortest
 from benchmarks.rounds import MeasurementError, run_module
+from benchmarks.usage import available_cores
+from streams.events import SUBMIT
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--events", default=200_000, type=click.IntRange(1_000), help="events that are worked through")
-@click.option("--repeats", default=8, type=click.IntRange(1), help="how often; of each batch the shortest counts")
+@click.option("--rate", default=2_000.0, help="messages a second of event time")
+@click.option("--rounds", default=4, type=click.IntRange(1), help="how many processes measure, one after the other")
+@click.option("--repeats", default=3, type=click.IntRange(1), help="how often in each process")
 @click.option("--seed", default=1, help="of the traffic")
 @click.option("--pure", is_flag=True, help="measure the core as Python, not compiled")
-def main(events: int, repeats: int, seed: int, pure: bool) -> None:
+def main(events: int, rate: float, rounds: int, repeats: int, seed: int, pure: bool) -> None:
     """Measure what route health costs the correlate worker, stage by stage."""
     notes = Console(stderr=True, highlight=False)
-    with notes.status("compiling the core") as status:
+    with notes.status("compiling the core") as status, tempfile.TemporaryDirectory() as folder:
         compiled = None if pure else compiled_core(status.update)
-        status.update(f"measuring, {repeats} times (half a minute)")
-        try:
-            found = run_module(compiled, "benchmarks.health_run", events, repeats, seed)
-        except MeasurementError as error:
-            raise click.ClickException(str(error)) from error
-    _show(found, "compiled core" if compiled else "pure Python")
+        status.update("making the records")
+        records = traffic.make_once(events, "typical", rate, seed)
+        path, core = Path(folder) / "records", next(map(str, reversed(available_cores())), "")
+        health_run.write(records, path)
+        best: Times = {}
+        told = 0
+        for number in range(1, rounds + 1):
+            status.update(f"measuring, round {number} of {rounds} (a quarter of a minute each)")
+            try:
+                found = run_module(compiled, "benchmarks.health_run", path, repeats, core)
+            except MeasurementError as error:
+                raise click.ClickException(str(error)) from error
+            best, told = shortest(best, found["times"]), found["told"]
+    _show(records, best, told, f"{rate:,.0f} messages a second, {'compiled core' if compiled else 'pure Python'}")
 
 
-def _show(found: dict[str, Any], code: str) -> None:
-    table = Table(title=f"CPU us per event, {found['events']:,} events, {code}")
-    for column in ("stage", "without", "with route health", "difference"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    without, with_health = found["without"], found["with"]
-    rows = [*zip(STAGES, without, with_health, strict=True), ("all", sum(without), sum(with_health))]
-    for name, before, after in rows:
-        table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
+def busy(records: list[traffic.Record]) -> int:
+    """Return how many of the batches come while messages are still sent."""
+    return max(place for place, record in enumerate(records) if record[0] == SUBMIT) // BATCH
+
+
+def costs(batches: list[list[int]], events: int) -> list[float]:
+    """Return the CPU time of each stage, and of all of them, in us per event."""
+    stages = [sum(stage) / events / 1_000 for stage in zip(*batches, strict=True)]
+    return [*stages, sum(stages)]
+
+
+def _show(records: list[traffic.Record], best: Times, told: int, what: str) -> None:
     console = Console(highlight=False)
-    console.print(table)
-    each = found["events"] / max(1, found["records"])
-    console.print(f"{found['records']:,} records of route health, one for {each:.0f} events")
+    sent = busy(records)
+    parts = [(f"all {len(records):,} events", slice(None), len(records))]
+    if sent:
+        parts.append((f"while messages are sent, {sent * BATCH:,} events", slice(sent), sent * BATCH))
+    for title, which, events in parts:
+        table = Table(title=f"CPU us per event, {title}, {what}")
+        for column in ("stage", "without", "with route health", "difference"):
+            table.add_column(column, justify="left" if column == "stage" else "right")
+        without, with_health = (costs(best[way][which], events) for way in WAYS)
+        for name, before, after in zip((*STAGES, "all"), without, with_health, strict=True):
+            share = f" ({after / before - 1:+.1%})" if name == "all" else ""
+            table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}{share}")
+        console.print(table)
+    console.print(f"{told:,} records of route health, one for {len(records) / max(1, told):.0f} events")
 
 
 if __name__ == "__main__":

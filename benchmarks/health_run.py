@@ -1,39 +1,67 @@
-"""What route health costs, without Kafka: the same events through a partition with it and one without, batch by batch.
+"""Some batches through the correlate worker's own code, without Kafka: each with route health and without, in turn.
 
-`benchmarks.health_cost` starts it: `python -m benchmarks.health_run EVENTS REPEATS SEED`. Prints as JSON the CPU time
-of each stage in us per event, without and with: of every batch the shortest of all repeats, so that what else runs on
-the machine is not in it.
+`benchmarks.health_cost` starts it: `python -m benchmarks.health_run RECORDS REPEATS CORE`. RECORDS is a file (of
+`write`). Prints as JSON the CPU time in nanoseconds of each batch in each stage, the shortest of all repeats. In turn
+and the shortest, so that what else runs on the machine is not in it.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from zlib import crc32
 
-from benchmarks import traffic
-from streams.events import Event
+from benchmarks.traffic import INPUTS, Record
+from benchmarks.usage import bind
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.partition import Partition
-from streams.runtime.processor import Work
+from streams.runtime.reading import Reader
 from streams.settings import settings_from
-from streams.simulator import Traffic
 
-STAGES = ("join", "health", "encode", "tell", "changelog")
-"""The join with counting; closing windows and adding up; encoding statuses; encoding totals; packing state."""
+STAGES = ("read", "join", "encode", "tell", "changelog")
+"""Decoding; joining with counting and adding up; encoding statuses; encoding totals; packing state."""
+BATCH = 20_000
+"""Records; the worker's default."""
+WAYS = WITHOUT, WITH = "without", "with"
+Times = dict[str, list[list[int]]]
+"""Without route health and with, CPU time of each batch by stage, nanoseconds."""
 _PARTITIONS = 4
-_BATCH = 20_000
-_START_MS = 1_767_225_600_000
 _MANY = 10_000_000
 
-Batch = list[list[Event]]
-"""The events of each partition."""
+
+class Measured(TypedDict):
+    """The shortest times, and how many records of route health were written."""
+
+    times: Times
+    told: int
+
+
+@dataclass(slots=True)
+class _Message:
+    """In the place of a consumed record, as far as `Reader` asks it."""
+
+    record: Record
+    place: int
+
+    def value(self) -> bytes:
+        return self.record[1]
+
+    def partition(self) -> int:
+        return crc32(self.record[2].encode()) % _PARTITIONS
+
+    def offset(self) -> int:
+        return self.place
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, 1 << 45  # stamped by the broker, and after all event times
 
 
 class _Nowhere:
@@ -43,8 +71,8 @@ class _Nowhere:
         """Do nothing."""
 
 
-class Variant:
-    """The partitions of a worker, with route health or without."""
+class _Worker:
+    """What a worker does in a batch, stage by stage."""
 
     def __init__(self, health: bool, folder: Path) -> None:
         """Keep state under a folder."""
@@ -54,72 +82,90 @@ class Variant:
             "defaults": {"reports_by": "message_id"},
         }
         processor = correlate_processor(settings_from(sections))
+        self._reader = Reader(None, processor.sources, "correlate")
         self._partitions = [Partition(processor, n, _PARTITIONS, folder, _MANY) for n in range(_PARTITIONS)]
         self._output: Any = processor.output(None, "")
         self._output.producer = _Nowhere()
         self._output._health_partitions = list(range(_PARTITIONS))
-        self.records = 0
+        self.told = 0
 
-    def work(self, batch: Batch) -> list[int]:
-        """Work through a batch; return the CPU time of each stage in nanoseconds."""
+    def work(self, batch: list[list[_Message]], last: bool) -> list[int]:
+        """Work through the messages of each topic; return the CPU time of each stage in nanoseconds."""
         spent = [0] * len(STAGES)
-        for partition, events in zip(self._partitions, batch, strict=True):
+        clock = [time.process_time_ns()]
+        for which, messages in enumerate(batch):
+            if messages:
+                self._reader.read(which, messages, partial(self._input, which))
+            for number in range(_PARTITIONS):
+                self._input(which, number).at_end = last
+        clock.append(time.process_time_ns())
+        spent[0] = clock[1] - clock[0]
+        for partition in self._partitions:
             clock = [time.process_time_ns()]
-            delta = partition.core.step(events, 0)
+            work = partition.work(0)
             clock.append(time.process_time_ns())
-            told = partition._beside.end_step(partition.time.now_ms)
+            self._output.delta(work)
             clock.append(time.process_time_ns())
-            self._output.delta(Work(partition, events, delta, [], told))
+            if work.told is not None:
+                self._output.told(work.told)
+                self.told += len(work.told.totals)
             clock.append(time.process_time_ns())
-            if told is not None:
-                self._output.told(told)
-                self.records += len(told.totals)
-            clock.append(time.process_time_ns())
-            for _ in partition.changelog(delta):
+            for _ in partition.changelog(work.delta):
                 pass
             clock.append(time.process_time_ns())
-            for stage in range(len(STAGES)):
-                spent[stage] += clock[stage + 1] - clock[stage]
+            for stage in range(1, len(STAGES)):
+                spent[stage] += clock[stage] - clock[stage - 1]
         return spent
 
-
-def batches(events: int, seed: int) -> list[Batch]:
-    """Make batches of about so many events."""
-    config = traffic.config("typical", int(events / traffic.EVENTS_PER_MESSAGE), 2_000.0, _START_MS, True)
-    made = [event for _, _, event in Traffic(config, seed)]
-    return [list(_by_partition(made[start : start + _BATCH])) for start in range(0, len(made), _BATCH)]
+    def _input(self, which: int, partition: int) -> Any:
+        return self._partitions[partition].inputs.inputs[which]
 
 
-def _by_partition(events: list[Any]) -> Iterator[list[Any]]:
-    places = [crc32(event.message_id.encode()) % _PARTITIONS for event in events]
-    for number in range(_PARTITIONS):
-        yield [event for event, place in zip(events, places, strict=True) if place == number]
+def write(records: list[Record], path: Path) -> None:
+    """Write records for `main`, in the order in which they reach Kafka."""
+    path.write_bytes(pickle.dumps(records))
 
 
-def measure(made: list[Batch], repeats: int) -> dict[str, Any]:
-    """Work through all batches in both ways, again and again."""
-    best: dict[tuple[bool, int], list[int]] = {}
-    records = 0
+def measure(records: list[Record], repeats: int) -> Measured:
+    """Work through all records again and again."""
+    messages = [_Message(record, place) for place, record in enumerate(records)]
+    batches = [_by_topic(messages[start : start + BATCH]) for start in range(0, len(messages), BATCH)]
+    best: Times = {}
+    told = 0
     for repeat in range(repeats):
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-            variants = {False: Variant(False, Path(one)), True: Variant(True, Path(other))}
+            workers = {WITHOUT: _Worker(False, Path(one)), WITH: _Worker(True, Path(other))}
+            spent: Times = {way: [] for way in workers}
             gc.collect()
             gc.disable()  # as in a worker
-            for number, batch in enumerate(made):
-                for health in sorted(variants, reverse=bool((repeat + number) % 2)):
-                    spent = variants[health].work(batch)
-                    known = best.get((health, number), spent)
-                    best[health, number] = [min(pair) for pair in zip(spent, known, strict=True)]
+            for number, batch in enumerate(batches):
+                for way in WAYS[:: -1 if (repeat + number) % 2 else 1]:
+                    spent[way].append(workers[way].work(batch, batch is batches[-1]))
             gc.enable()
-            records = variants[True].records
-    total = sum(len(events) for batch in made for events in batch)
-    found: dict[str, Any] = {"events": total, "records": records}
-    for name, health in (("without", False), ("with", True)):
-        stages = zip(*(best[health, number] for number in range(len(made))), strict=True)
-        found[name] = [round(sum(stage) / total / 1_000, 3) for stage in stages]
-    return found
+            best = shortest(best, spent)
+            told = workers[WITH].told
+    return {"times": best, "told": told}
+
+
+def shortest(one: Times, other: Times) -> Times:
+    """Return the shorter times of two measurements of the same batches; the first may be empty."""
+    return {
+        way: [list(map(min, *pair)) for pair in zip(one.get(way, batches), batches, strict=True)]
+        for way, batches in other.items()
+    }
+
+
+def _by_topic(messages: list[_Message]) -> list[list[_Message]]:
+    return [[message for message in messages if message.record[0] == topic] for topic in INPUTS]
+
+
+def main(arguments: list[str]) -> None:
+    """Run as the module's docstring says."""
+    path, repeats, core = arguments
+    bind([int(core)] if core else [])
+    records: list[Record] = pickle.loads(Path(path).read_bytes())
+    print(json.dumps(measure(records, int(repeats))))
 
 
 if __name__ == "__main__":
-    wanted, times, seeded = map(int, sys.argv[1:])
-    print(json.dumps(measure(batches(wanted, seeded), times)))
+    main(sys.argv[1:])

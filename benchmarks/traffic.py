@@ -85,7 +85,7 @@ def config(mix: str, messages: int, rate: float, start_ms: int, counted_ids: boo
 
 def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
     """Make the records for measuring about `events`."""
-    start_ms = int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
+    start_ms = _start_ms()
     first = int(events * (1 - AFTERWARDS / 2) / EVENTS_PER_MESSAGE) + 1
     after = int(events * AFTERWARDS / EVENTS_PER_MESSAGE) + 1
     found = DataSet([], 0, first + after)
@@ -94,6 +94,17 @@ def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
     _add(found, Traffic(config(mix, after, rate, start_ms + 3 * DAY_MS, False), seed + 1))
     found.until = (end_of_first + len(found.records)) // 2
     return found
+
+
+def make_once(events: int, mix: str, rate: float, seed: int) -> list[Record]:
+    """Make about so many records of the traffic proper, to its end."""
+    found = DataSet([], 0, int(events / EVENTS_PER_MESSAGE) + 1)
+    _add(found, Traffic(config(mix, found.messages, rate, _start_ms(), True), seed))
+    return found.records
+
+
+def _start_ms() -> int:
+    return int(time.time() * 1_000) // DAY_MS * DAY_MS - _DAYS_BACK * DAY_MS
 
 
 def _add(found: DataSet, traffic: Iterable[Arrival]) -> None:

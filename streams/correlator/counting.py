@@ -53,9 +53,9 @@ class Counting:
         elif message.stage != FIRST_ANSWER and verdict[7] is None:
             self.one.answer((route_of(verdict[1]), at_ms, said_ms), event, verdict[1], True)
             return
-        totals = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals
-        totals.add(t.RESPONSES_OK)
-        totals.add(t.RESPONSE_LATENCY + bucket_index(at_ms - verdict[2]))
+        log = self.lanes.of_message(message, verdict[1], at_ms, said_ms).log
+        log.append(t.RESPONSES_OK)
+        log.append(t.RESPONSE_LATENCY + bucket_index(at_ms - verdict[2]))
 
     def _report(self, message: Message, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count a report that settled its message, or says it is on its way.
@@ -66,11 +66,11 @@ class Counting:
         measure = t.DELIVERED if status == words.DELIVERED else t.FINAL.get(status, -1)
         if measure < 0 and status != words.ENROUTE:
             return
-        totals = self.lanes.of_message(message, verdict[1], at_ms, said_ms).totals
+        lane = self.lanes.of_message(message, verdict[1], at_ms, said_ms)
         if measure < 0:
-            totals.add(t.REPORTS_INTERMEDIATE)
+            lane.log.append(t.REPORTS_INTERMEDIATE)
             return
-        totals.add(measure)
-        totals.add(t.RECEIPT_LATENCY + bucket_index(at_ms - verdict[2]))
+        lane.log.append(measure)
+        lane.log.append(t.RECEIPT_LATENCY + bucket_index(at_ms - verdict[2]))
         if measure == t.FAILED:
-            totals.add_failure(verdict.finding.reason)
+            lane.totals.add_failure(verdict.finding.reason)

@@ -74,6 +74,8 @@ class Lanes:
         window = at_ms // WINDOW_MS
         if lane.start_ms == lane.end_ms:
             self._used.append(lane)
+        else:
+            lane.flush()
         lane.start_ms = window * WINDOW_MS
         lane.end_ms = lane.start_ms + WINDOW_MS
         lane.totals = self.totals(window, lane)
@@ -104,40 +106,40 @@ class Lanes:
     def end_step(self) -> list[Totals]:
         """Return what has changed in this step; the next one asks again."""
         for lane in self._used:
+            lane.flush()
             lane.start_ms = lane.end_ms = 0
         self._used = []
         touched, self._touched = self._touched, []
-        take_numbers(touched)
+        take_recipients(touched)
         return touched
 
 
 def count_submit(lane: Lane, submit: tuple[Any, ...], said_ms: int) -> None:
     """Count a submit that was handed over, and its recipient (fields by position: this is on the hot path)."""
-    totals = lane.totals
-    totals.add(SUBMITS)
     if said_ms < lane.end_ms + DETAIL_MS:
-        totals.numbers.append(submit[8])
-        if lane.marketing:
-            totals.campaigns.append(submit[6])
-    elif lane.marketing:  # too late for the sketches; a sample is exact
-        totals.add_sample(submit[6], sketch.mix(value_of(submit[8])))
+        lane.submits.append(submit)
+        return
+    lane.log.append(SUBMITS)
+    if lane.marketing:  # too late for the sketches; a sample is exact
+        lane.totals.add_sample(submit[6], sketch.mix(value_of(submit[8])))
 
 
-def take_numbers(totals: list[Totals]) -> None:
+def take_recipients(totals: list[Totals]) -> None:
     """Make values of the recipients that a step brought, all of them at once; count those that are in the sample."""
-    having = [one for one in totals if one.numbers]
+    having = [one for one in totals if one.submits]
     if not having:
         return
-    values = values_of([number for one in having for number in one.numbers])
+    values = values_of([submit[8] for one in having for submit in one.submits])
     hashes = sketch.mix_many(values)
     sampled: list[int] = np.flatnonzero(hashes & np.uint64(sketch.SAMPLE - 1) == 0).tolist()
     place = start = 0
     for one in having:
-        end = start + len(one.numbers)
+        end = start + len(one.submits)
         one.add_recipients(values[start:end])
+        marketing = one.route[3] == "marketing"
         while place < len(sampled) and sampled[place] < end:
-            if one.campaigns:
-                one.add_sample(one.campaigns[sampled[place] - start], int(hashes[sampled[place]]))
+            if marketing:
+                one.add_sample(one.submits[sampled[place] - start][6], int(hashes[sampled[place]]))
             place += 1
-        one.numbers, one.campaigns = [], []
+        one.submits = []
         start = end

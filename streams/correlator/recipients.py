@@ -37,7 +37,12 @@ def value_of(recipient: str) -> int:
 
 
 def values_of(recipients: Sequence[str]) -> UInts:
-    """Return `value_of` of many."""
+    """Return `value_of` of many; where all of them are "+" and digits, as nearly always, at a third of the cost."""
+    text = ",".join(recipients).replace("+", "")
+    if text.replace(",", "").isdigit() and text.isascii() and ",," not in f",{text},":
+        values = np.fromstring(text, np.int64, sep=",")
+        if len(values) == len(recipients) and values.all() and max(map(len, recipients)) <= _MOST_DIGITS:
+            return values.view(np.uint64)
     return np.fromiter([value_of(recipient) for recipient in recipients], np.uint64, len(recipients))
 
 

@@ -71,25 +71,24 @@ class Totals:
     """One route in one window (from 1970): ``counts`` by measure, reasons, the sample, and the recipients.
 
     ``used`` are the measures of which anything is counted.
-    ``numbers`` are the recipients that the step that is going on brought, ``campaigns`` those of each, for marketing.
+    ``submits`` are those of the step that is going on whose recipients are still to be looked at.
     ``recipients`` are the values of all earlier ones, None once the window is closed; ``fresh`` are those not packed
     yet. ``touched``, ``changed`` and ``untold`` are marks of `streams.correlator.health`: it has been counted in during
     this step, has not been packed, has not been told since.
     """
 
     __slots__ = (
-        "campaigns",
         "changed",
         "changed_ms",
         "counts",
         "details",
         "failures",
         "fresh",
-        "numbers",
         "recipients",
         "refusals",
         "route",
         "sample",
+        "submits",
         "touched",
         "untold",
         "used",
@@ -105,20 +104,19 @@ class Totals:
         self.refusals: dict[str, int] = {}
         self.failures: dict[str, int] = {}
         self.sample: dict[str, int] = {}
-        self.numbers: list[str] = []
-        self.campaigns: list[str] = []
+        self.submits: list[Any] = []
         self.recipients: list[UInts] | None = []
         self.fresh: list[UInts] = []
         self.details: Details | None = NO_DETAILS
         self.changed_ms = 0
         self.touched = self.changed = self.untold = False
 
-    def add(self, measure: int) -> None:
-        """Count one."""
+    def add(self, measure: int, many: int = 1) -> None:
+        """Count one, or `many`."""
         count = self.counts[measure]
         if not count:
             self.used.append(measure)
-        self.counts[measure] = count + 1
+        self.counts[measure] = count + many
 
     def add_refusal(self, reason: str) -> None:
         """Count the reason of a refused attempt."""
@@ -196,10 +194,12 @@ class Totals:
 class Lane:
     """A route, its totals by window, and those in which it counted last in this step: of [start_ms, end_ms).
 
-    Events come nearly in the order of their times, so it is the same totals again and again.
+    Events come nearly in the order of their times, so it is the same totals again and again. They are noted here, and
+    counted when the lane turns to other totals or the step ends: so memory is gone through once, in order. ``log`` are
+    the measures, ``submits`` the submits whose recipients are to be looked at.
     """
 
-    __slots__ = ("end_ms", "marketing", "route", "start_ms", "totals", "windows")
+    __slots__ = ("end_ms", "log", "marketing", "route", "start_ms", "submits", "totals", "windows")
 
     def __init__(self, route: Route) -> None:
         """Begin with none."""
@@ -208,3 +208,17 @@ class Lane:
         self.marketing = route[3] == "marketing"
         self.start_ms = self.end_ms = 0
         self.totals = Totals(0, route)
+        self.log: list[int] = []
+        self.submits: list[Any] = []
+
+    def flush(self) -> None:
+        """Count in the totals what has been noted."""
+        totals = self.totals
+        if self.log:
+            for measure in self.log:
+                totals.add(measure)
+            self.log = []
+        if self.submits:
+            totals.add(SUBMITS, len(self.submits))
+            totals.submits += self.submits
+            self.submits = []

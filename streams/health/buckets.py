@@ -23,9 +23,9 @@ NAMES: tuple[str, ...] = tuple(str(bound) for bound in BOUNDS)
 _INDEX: Final = {name: index for index, name in enumerate(NAMES)}
 
 
-_SHORT: Final = tuple(bisect_left(BOUNDS, latency_ms) for latency_ms in range(4096))
-_LONG: Final = tuple(bisect_left(BOUNDS, latency_ms << 10) for latency_ms in range(4097))
-"""By latencies in units of 1,024 ms."""
+_SHORT: Final = bytes(bisect_left(BOUNDS, latency_ms) for latency_ms in range(4096))
+_LONG: Final = bytes(bisect_left(BOUNDS, latency_ms << 10) for latency_ms in range(4097))
+"""By latencies in units of 1,024 ms. Bytes: an eighth of the room of a tuple, so that it stays in the nearest cache."""
 _LAST: Final = len(BOUNDS) - 1
 
 

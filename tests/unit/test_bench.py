@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from benchmarks import health_run, stages, usage
+from benchmarks import health_cost, health_run, stages, traffic, usage
 from benchmarks.report import CONSUME, CPU, FAUST, OURS, SPEED, Report
-from benchmarks.traffic import make
+from streams.events import DELIVERY_REPORT, SUBMIT
 from streams.runtime.output import Output
 
 
@@ -32,24 +32,24 @@ def test_a_window_that_did_not_see_its_end_gives_no_figures() -> None:
 
 
 def test_the_same_seed_gives_the_same_records() -> None:
-    one, other = make(6_000, "typical", 2_000, 1), make(6_000, "typical", 2_000, 1)
+    one, other = traffic.make(6_000, "typical", 2_000, 1), traffic.make(6_000, "typical", 2_000, 1)
     assert one.records == other.records
-    assert make(6_000, "typical", 2_000, 2).records != one.records
+    assert traffic.make(6_000, "typical", 2_000, 2).records != one.records
 
 
 def test_no_message_of_the_data_set_is_there_twice() -> None:
-    data = make(6_000, "typical", 2_000, 1)
+    data = traffic.make(6_000, "typical", 2_000, 1)
     assert len({key for _, _, key in data.records}) == data.messages
 
 
 def test_what_is_measured_lies_inside_the_data_set() -> None:
-    data = make(6_000, "typical", 2_000, 1)
+    data = traffic.make(6_000, "typical", 2_000, 1)
     assert data.until == pytest.approx(6_000, rel=0.25)
     assert 1.05 * data.until < len(data.records) < 1.25 * data.until
 
 
 def test_the_typical_mix_has_some_of_everything_and_most_of_the_usual() -> None:
-    mix = make(20_000, "typical", 2_000, 1).mix()
+    mix = traffic.make(20_000, "typical", 2_000, 1).mix()
     assert {"sms.submit submitted", "sms.submit pending", "sms.submit excluded"} < mix["events"].keys()
     assert 0.05 < mix["events_of_multipart_messages"] < 0.2
     assert 0.25 < mix["events"]["sms.delivery-report"] < 0.4
@@ -154,10 +154,35 @@ class _Output:
             self.producer.produce("topic", b"%d" % number)
 
 
-def test_the_cost_of_route_health_is_told_by_stage_beside_the_same_work_without_it() -> None:
-    found = health_run.measure(health_run.batches(3_000, 1), 1)
-    assert found["events"] == pytest.approx(3_000, rel=0.25)
-    assert found["records"] > 100
-    cost = dict(zip(health_run.STAGES, zip(found["without"], found["with"], strict=True), strict=True))
-    assert cost["tell"][1] > 0.1 > cost["tell"][0]
-    assert all(without > 0 for without, _ in (cost["join"], cost["encode"], cost["changelog"]))
+def test_the_cost_of_route_health_is_told_by_stage_beside_the_same_work_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[object] = []  # and each takes a nanosecond; nothing else takes any time
+    monkeypatch.setattr(health_run._Nowhere, "produce", lambda _, *what: sent.append(what))
+    monkeypatch.setattr(time, "process_time_ns", lambda: len(sent))
+    monkeypatch.setattr(health_run, "BATCH", 1_000)
+    records = traffic.make_once(3_000, "typical", 2_000.0, 1)
+    assert len(records) == pytest.approx(3_000, rel=0.25)
+    found = health_run.measure(records, 1)
+    assert len(found["times"]["with"]) == -(-len(records) // 1_000) > 1
+    without, with_health = ([sum(stage) for stage in zip(*found["times"][way], strict=True)] for way in health_run.WAYS)
+    assert sum(without) + sum(with_health) == len(sent)
+    statuses, told = with_health[2], with_health[3]
+    assert without == [0, 0, statuses, 0, 0]
+    assert with_health == [0, 0, statuses, told, 0]
+    assert statuses > 2_500
+    assert told > found["told"] > 100  # heartbeats are no totals
+
+
+def test_of_each_batch_and_stage_the_shortest_time_counts() -> None:
+    first = {"without": [[3, 9], [5, 5]], "with": [[1, 1], [1, 1]]}
+    assert health_run.shortest({}, first) == first
+    second = {"without": [[4, 2], [6, 1]], "with": [[2, 0], [1, 1]]}
+    assert health_run.shortest(first, second) == {"without": [[3, 2], [5, 1]], "with": [[1, 0], [1, 1]]}
+
+
+def test_what_comes_while_messages_are_sent_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_cost, "BATCH", 2)
+    records = [(SUBMIT, b"", ""), (DELIVERY_REPORT, b"", "")] * 2 + [(DELIVERY_REPORT, b"", "")] * 3
+    assert health_cost.busy(records) == 1
+    assert health_cost.costs([[1_000, 3_000], [2_000, 4_000]], 2) == [1.5, 3.5, 5.0]

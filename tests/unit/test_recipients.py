@@ -29,6 +29,16 @@ def test_the_value_of_a_recipient_is_its_digits_or_beyond_all_numbers(recipient:
     assert values_of([recipient, "33"]).tolist() == [value_of(recipient), 33]
 
 
+@given(st.lists(st.one_of(st.integers(0, 10**20).map("+{}".format), st.text("+,0123", max_size=20)), max_size=8))
+@example(["+33", "", "+44"])
+@example(["+", "33,44"])
+@example(["0"])
+@example(["3+3", "+" + "0" * 17 + "33"])
+@example(["+33612345678", "33712345678"])
+def test_the_values_of_many_are_those_of_each(recipients: list[str]) -> None:
+    assert values_of(recipients).tolist() == [value_of(recipient) for recipient in recipients]
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_the_details_of_many_windows_are_those_of_each(seed: int) -> None:
     rng = random.Random(seed)
