@@ -186,3 +186,8 @@ def test_what_comes_while_messages_are_sent_is_told_apart(monkeypatch: pytest.Mo
     records = [(SUBMIT, b"", ""), (DELIVERY_REPORT, b"", "")] * 2 + [(DELIVERY_REPORT, b"", "")] * 3
     assert health_cost.busy(records) == 1
     assert health_cost.costs([[1_000, 3_000], [2_000, 4_000]], 2) == [1.5, 3.5, 5.0]
+    measured = [
+        {"without": [[50, 50], [7, 8]], "with": [[55, 55], [9, 9]]},
+        {"without": [[10, 90], [7, 8]], "with": [[10, 95], [9, 9]]},
+    ]
+    assert health_cost.shares(measured, slice(1)) == pytest.approx([0.05, 0.1])
