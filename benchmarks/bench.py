@@ -24,7 +24,7 @@ from benchmarks import brokers, traffic
 from benchmarks.checks import NotDoneError
 from benchmarks.report import CPU, SPEED, Report
 from benchmarks.rounds import MeasurementError, Rounds
-from benchmarks.usage import available_cores, bind
+from benchmarks.usage import available_cores, bind, measured_core
 
 MISSED = 1
 """Exit code where `--require-ratio` was not reached."""
@@ -66,9 +66,8 @@ def main(**options: Any) -> None:
 
 def measure(options: dict[str, Any]) -> Report:
     """Measure everything that the options ask for."""
-    cores = available_cores()
-    core = str(cores[-1]) if cores else ""
-    bind(cores[:-1])  # this process and the broker that it starts, if any, leave that core alone
+    core = measured_core()
+    bind(available_cores()[:-1])  # this process and the broker that it starts, if any, leave that core alone
     with progress() as tell:
         tell("making the records")
         data = traffic.make(options["events"], options["mix"], options["rate"], options["seed"])

@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from benchmarks.traffic import INPUTS
-from benchmarks.usage import Window, bind, usage
+from benchmarks.usage import Window, bind_to, usage
 from streams.codec.avro import Decoder
 from streams.kafka.client import consumer_options
 from streams.settings import CorrelateSettings
@@ -55,7 +55,7 @@ def run(consumer: Consumer, prefix: str, records: int, window: Window) -> dict[s
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     bootstrap, prefix, records, last, core = arguments
-    bind([int(core)] if core else [])
+    bind_to(core)
     gc.disable()  # as the worker does
     options = {"bootstrap.servers": bootstrap, "queued.min.messages": "50000"}
     consumer = Consumer(consumer_options(options, group_id=prefix + "consume-alone"))

@@ -24,7 +24,7 @@ from benchmarks import health_run, traffic
 from benchmarks.bench import compiled_core
 from benchmarks.health_run import BATCH, STAGES, WAYS, Times
 from benchmarks.rounds import MeasurementError, run_module
-from benchmarks.usage import available_cores
+from benchmarks.usage import measured_core
 from streams.events import SUBMIT
 
 
@@ -42,7 +42,7 @@ def main(events: int, rate: float, rounds: int, repeats: int, seed: int, pure: b
         compiled = None if pure else compiled_core(status.update)
         status.update("making the records")
         records = traffic.make_once(events, "typical", rate, seed)
-        path, core = Path(folder) / "records", next(map(str, reversed(available_cores())), "")
+        path, core = Path(folder) / "records", measured_core()
         health_run.write(records, path)
         measured: list[Times] = []
         told = 0

@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 from zlib import crc32
 
 from benchmarks.traffic import INPUTS, Record
-from benchmarks.usage import bind
+from benchmarks.usage import bind_to
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.partition import Partition
 from streams.runtime.reading import Reader
@@ -48,14 +48,16 @@ class Measured(TypedDict):
 class _Message:
     """In the place of a consumed record, as far as `Reader` asks it."""
 
-    record: Record
+    topic: str
+    data: bytes
     place: int
+    number: int
 
     def value(self) -> bytes:
-        return self.record[1]
+        return self.data
 
     def partition(self) -> int:
-        return crc32(self.record[2].encode()) % _PARTITIONS
+        return self.number
 
     def offset(self) -> int:
         return self.place
@@ -128,7 +130,10 @@ def write(records: list[Record], path: Path) -> None:
 
 def measure(records: list[Record], repeats: int) -> Measured:
     """Work through all records again and again."""
-    messages = [_Message(record, place) for place, record in enumerate(records)]
+    messages = [
+        _Message(topic, data, place, crc32(key.encode()) % _PARTITIONS)
+        for place, (topic, data, key) in enumerate(records)
+    ]
     batches = [_by_topic(messages[start : start + BATCH]) for start in range(0, len(messages), BATCH)]
     best: Times = {}
     told = 0
@@ -156,13 +161,13 @@ def shortest(one: Times, other: Times) -> Times:
 
 
 def _by_topic(messages: list[_Message]) -> list[list[_Message]]:
-    return [[message for message in messages if message.record[0] == topic] for topic in INPUTS]
+    return [[message for message in messages if message.topic == topic] for topic in INPUTS]
 
 
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     path, repeats, core = arguments
-    bind([int(core)] if core else [])
+    bind_to(core)
     records: list[Record] = pickle.loads(Path(path).read_bytes())
     print(json.dumps(measure(records, int(repeats))))
 

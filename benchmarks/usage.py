@@ -33,6 +33,16 @@ def bind(cores: list[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
+def measured_core() -> str:
+    """Return the core that measured processes are bound to, as an argument for them; empty as `available_cores`."""
+    return next(map(str, reversed(available_cores())), "")
+
+
+def bind_to(core: str) -> None:
+    """Bind this process to a core of `measured_core`."""
+    bind([int(core)] if core else [])
+
+
 class Window:
     """Measures from the first record read to the first mark at or after `last` records.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stages import CLIENT, Stages, install
-from benchmarks.usage import Window, bind, usage
+from benchmarks.usage import Window, bind_to, usage
 from streams.runtime.worker import CorrelateWorker
 from streams.settings import settings_from
 
@@ -87,7 +87,7 @@ class Run:
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     bootstrap, prefix, state_dir, records, last, core, *more = arguments
-    bind([int(core)] if core else [])
+    bind_to(core)
     sections: dict[str, dict[str, Any]] = {
         "kafka": {"bootstrap.servers": bootstrap},
         "topics": {"prefix": prefix},

@@ -11,7 +11,7 @@ import numpy as np
 
 from streams.correlator.message import Message
 from streams.correlator.recipients import value_of, values_of
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, SUBMITS, Lane, Route, Totals
+from streams.correlator.totals import DETAIL_MS, KEEP_MS, SUBMITS, Lane, Route, Totals, is_marketing
 from streams.events import Submit
 from streams.health import sketch
 from streams.health.heartbeat import WINDOW_MS
@@ -136,7 +136,7 @@ def take_recipients(totals: list[Totals]) -> None:
     for one in having:
         end = start + len(one.submits)
         one.add_recipients(values[start:end])
-        marketing = one.route[3] == "marketing"
+        marketing = is_marketing(one.route)
         while place < len(sampled) and sampled[place] < end:
             if marketing:
                 one.add_sample(one.submits[sampled[place] - start][6], int(hashes[sampled[place]]))

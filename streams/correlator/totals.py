@@ -67,6 +67,11 @@ if COUNTERS[LATE] != "late" or _ENDS != (RESPONSE_LATENCY, RECEIPT_LATENCY, MEAS
     raise AssertionError("the counters of sms.route-health have changed: mend this module")
 
 
+def is_marketing(route: Route) -> bool:
+    """Tell whether repetitions are looked for among the recipients of a route."""
+    return route[3] == "marketing"
+
+
 class Totals:
     """One route in one window (from 1970): ``counts`` by measure, reasons, the sample, and the recipients.
 
@@ -205,7 +210,7 @@ class Lane:
         """Begin with none."""
         self.route = route
         self.windows: dict[int, Totals] = {}
-        self.marketing = route[3] == "marketing"
+        self.marketing = is_marketing(route)
         self.start_ms = self.end_ms = 0
         self.totals = Totals(0, route)
         self.log: list[int] = []

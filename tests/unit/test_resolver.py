@@ -36,8 +36,8 @@ laws = settings(max_examples=150, deadline=None)
 seeds = st.integers(0, 1 << 32)
 
 
-def event_time(event: object) -> int:
-    return event.responded_at_ms if isinstance(event, ReceiptIndex) else event.received_at_ms  # type: ignore[attr-defined]
+def event_time(event: ReceiptIndex | ProviderReceipt) -> int:
+    return event.responded_at_ms if isinstance(event, ReceiptIndex) else event.received_at_ms
 
 
 def wanted(world: World) -> Counter[tuple[object, ...]]:
@@ -62,7 +62,7 @@ def test_in_order_of_time_what_comes_out_is_what_the_page_says(seed: int, partit
     rng = random.Random(seed)
     world = World(rng)
     cluster = Cluster(rules_of(), partitions)
-    queues: list[list[object]] = [[] for _ in range(partitions)]
+    queues: list[list[ReceiptIndex | ProviderReceipt]] = [[] for _ in range(partitions)]
     for event in sorted(world.events(), key=event_time):
         for number in cluster.send(rng, event):
             queues[number].append(event)
