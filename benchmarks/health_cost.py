@@ -8,21 +8,25 @@ bench` for all of it.
 What it costs depends on how much counts in the same totals (of a route in ten seconds, per partition), so it is told
 for all the traffic, to the last report hours later that has a window of its own, and for the part in which messages
 are still sent, as they always are where it never ends.
+
+Machines that share their memory with others make even that uncertain: `--instructions` has valgrind count them instead.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 from statistics import median
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import health_run, traffic
+from benchmarks import health_count, health_run, traffic
 from benchmarks.bench import compiled_core
-from benchmarks.health_run import BATCH, STAGES, WAYS, Times
+from benchmarks.health_run import BATCH, STAGES, WAYS, WITH, WITHOUT, Measured, Times
 from benchmarks.rounds import MeasurementError, run_module
 from benchmarks.usage import measured_core
 from streams.events import SUBMIT
@@ -34,27 +38,44 @@ from streams.events import SUBMIT
 @click.option("--rounds", default=7, type=click.IntRange(1), help="how many processes measure, one after the other")
 @click.option("--repeats", default=2, type=click.IntRange(1), help="how often in each; the shorter time counts")
 @click.option("--seed", default=1, help="of the traffic")
+@click.option("--instructions", is_flag=True, help="count instructions (by valgrind, some minutes) and not time")
 @click.option("--pure", is_flag=True, help="measure the core as Python, not compiled")
-def main(events: int, rate: float, rounds: int, repeats: int, seed: int, pure: bool) -> None:
+def main(events: int, rate: float, rounds: int, repeats: int, seed: int, instructions: bool, pure: bool) -> None:
     """Measure what route health costs the correlate worker, stage by stage."""
+    if instructions and not which("valgrind"):
+        raise click.ClickException("valgrind counts instructions: install it, or measure time without --instructions")
     notes = Console(stderr=True, highlight=False)
+    what = f"{rate:,.0f} messages a second, {'pure Python' if pure else 'compiled core'}"
     with notes.status("compiling the core") as status, tempfile.TemporaryDirectory() as folder:
         compiled = None if pure else compiled_core(status.update)
         status.update("making the records")
         records = traffic.make_once(events, "typical", rate, seed)
-        path, core = Path(folder) / "records", measured_core()
+        path = Path(folder) / "records"
         health_run.write(records, path)
-        measured: list[Times] = []
-        told = 0
-        for number in range(1, rounds + 1):
-            status.update(f"measuring, round {number} of {rounds} (a quarter of a minute each)")
-            try:
-                found = run_module(compiled, "benchmarks.health_run", path, repeats, core)
-            except MeasurementError as error:
-                raise click.ClickException(str(error)) from error
-            measured.append(found["times"])
-            told = found["told"]
-    _show(records, measured, told, f"{rate:,.0f} messages a second, {'compiled core' if compiled else 'pure Python'}")
+        try:
+            if instructions:
+                status.update("counting instructions (some minutes)")
+                counts = health_count.count(compiled, path, busy(records))
+            else:
+                measured = _measure(compiled, path, rounds, repeats, status.update)
+        except MeasurementError as error:
+            raise click.ClickException(str(error)) from error
+    if instructions:
+        _show_instructions(counts, busy(records) * BATCH, what)
+    else:
+        _show(records, measured, what)
+
+
+def _measure(
+    compiled: Path | None, path: Path, rounds: int, repeats: int, tell: Callable[[str], None]
+) -> list[Measured]:
+    measured: list[Measured] = []
+    core = measured_core()
+    for number in range(1, rounds + 1):
+        tell(f"measuring, round {number} of {rounds} (a quarter of a minute each)")
+        found = run_module(compiled, "benchmarks.health_run", path, repeats, core)
+        measured.append({"times": found["times"], "told": found["told"]})
+    return measured
 
 
 def busy(records: list[traffic.Record]) -> int:
@@ -74,22 +95,31 @@ def shares(measured: list[Times], which: slice) -> list[float]:
     return sorted(with_health / without - 1 for without, with_health in sums)
 
 
-def _show(records: list[traffic.Record], measured: list[Times], told: int, what: str) -> None:
+def _show_instructions(counts: dict[str, int], events: int, what: str) -> None:
     console = Console(highlight=False)
-    sent = busy(records)
+    console.print(f"Instructions per event while messages are sent, {events:,} events, {what}:")
+    for way in WAYS:
+        console.print(f"{counts[way] / events:9,.0f} {way}{' route health' if way == WITH else ''}")
+    console.print(f"route health adds {counts[WITH] / counts[WITHOUT] - 1:.1%}")
+
+
+def _show(records: list[traffic.Record], measured: list[Measured], what: str) -> None:
+    console = Console(highlight=False)
+    sent, told = busy(records), measured[-1]["told"]
+    all_times = [found["times"] for found in measured]
     parts = [(f"all {len(records):,} events", slice(None), len(records))]
     if sent:
         parts.append((f"while messages are sent, {sent * BATCH:,} events", slice(sent), sent * BATCH))
-    for title, which, events in parts:
+    for title, part, events in parts:
         table = Table(title=f"CPU us per event, {title}, {what}")
         for column in ("stage", "without", "with route health", "difference"):
             table.add_column(column, justify="left" if column == "stage" else "right")
-        each = [[costs(times[way][which], events) for times in measured] for way in WAYS]
+        each = [[costs(times[way][part], events) for times in all_times] for way in WAYS]
         without, with_health = ([median(stage) for stage in zip(*found, strict=True)] for found in each)
         for name, before, after in zip((*STAGES, "all"), without, with_health, strict=True):
             table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
         console.print(table)
-        added = shares(measured, which)
+        added = shares(all_times, part)
         console.print(f"route health adds {median(added):.1%} ({added[0]:.1%} to {added[-1]:.1%})\n")
     console.print(f"{told:,} records of route health, one for {len(records) / max(1, told):.0f} events")
 

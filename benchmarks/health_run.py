@@ -73,7 +73,7 @@ class _Nowhere:
         """Do nothing."""
 
 
-class _Worker:
+class Worker:
     """What a worker does in a batch, stage by stage."""
 
     def __init__(self, health: bool, folder: Path) -> None:
@@ -130,16 +130,12 @@ def write(records: list[Record], path: Path) -> None:
 
 def measure(records: list[Record], repeats: int) -> Measured:
     """Work through all records again and again."""
-    messages = [
-        _Message(topic, data, place, crc32(key.encode()) % _PARTITIONS)
-        for place, (topic, data, key) in enumerate(records)
-    ]
-    batches = [_by_topic(messages[start : start + BATCH]) for start in range(0, len(messages), BATCH)]
+    batches = batches_of(records)
     best: Times = {}
     told = 0
     for repeat in range(repeats):
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-            workers = {WITHOUT: _Worker(False, Path(one)), WITH: _Worker(True, Path(other))}
+            workers = {WITHOUT: Worker(False, Path(one)), WITH: Worker(True, Path(other))}
             spent: Times = {way: [] for way in workers}
             gc.collect()
             gc.disable()  # as in a worker
@@ -150,6 +146,15 @@ def measure(records: list[Record], repeats: int) -> Measured:
             best = shortest(best, spent)
             told = workers[WITH].told
     return {"times": best, "told": told}
+
+
+def batches_of(records: list[Record]) -> list[list[list[_Message]]]:
+    """Return the batches of a worker, in each the messages by topic."""
+    messages = [
+        _Message(topic, data, place, crc32(key.encode()) % _PARTITIONS)
+        for place, (topic, data, key) in enumerate(records)
+    ]
+    return [_by_topic(messages[start : start + BATCH]) for start in range(0, len(messages), BATCH)]
 
 
 def shortest(one: Times, other: Times) -> Times:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,12 +91,15 @@ class Rounds:
         return len(self.data.records), self.data.until
 
 
-def run_module(compiled: Path | None, module: str, *arguments: object) -> dict[str, Any]:
-    """Run a module in a process of its own; the last line that it prints is its result as JSON."""
+def run_module(compiled: Path | None, module: str, *arguments: object, under: Sequence[str] = ()) -> dict[str, Any]:
+    """Run a module in a process of its own, under another program; the last line that it prints is its result as JSON.
+
+    Its hashes are the same in all processes.
+    """
     # -P: without the current folder on the path, so that the compiled package is found before the repository.
-    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
+    command = [*under, sys.executable, "-P", "-m", module, *map(str, arguments)]
     path = os.pathsep.join([*(str(folder) for folder in (compiled,) if folder), str(_ROOT)])
-    environment = os.environ | {"PYTHONPATH": path}
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         command, cwd=_ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False, env=environment
     )

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOT = (
     "streams/correlator/*.py",
     "streams/health/buckets.py",
+    "streams/health/sketch.py",
     "streams/codec/status.py",
     "streams/codec/health.py",
     "streams/runtime/calendar.py",

@@ -5,14 +5,19 @@ There are many of them, and most numbers are small. A contract test holds every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+import numpy as np
 
 from streams.codec.avro import value_header
 from streams.codec.schemas import Registry, reader_schema
 from streams.codec.status import encode_long, encode_string
 from streams.correlator.health import Told
-from streams.correlator.totals import RECEIPT_LATENCY, RESPONSE_LATENCY, Route, Totals
+from streams.correlator.measures import RECEIPT_LATENCY, RESPONSE_LATENCY
+from streams.correlator.notes import Route
+from streams.correlator.recipients import Details
+from streams.correlator.totals import Totals
 from streams.events import ROUTE_HEALTH, RouteHealth
 from streams.health.buckets import NAMES
 from streams.health.heartbeat import WINDOW_MS
@@ -22,8 +27,10 @@ _FIRST_NUMBER: Final = _FIELDS.index("window_start_ms")
 _FIRST_MAP: Final = _FIELDS.index("refusal_reasons")
 _RECIPIENTS: Final = _FIELDS.index("recipients")
 _SMALL: Final = [encode_long(number) for number in range(1 << 12)]
-_CHARACTERS: Final = [chr(number << 1) for number in range(64)]
-"""Numbers of which Avro makes one byte: a character of ASCII too."""
+_ONE_BYTE: Final = 64
+"""Numbers below are one byte in Avro."""
+_POWERS: Final = np.array([10**power for power in range(20)], np.uint64)
+"""A number has as many digits as there are powers up to it."""
 _BUCKETS: Final = [encode_string(name) for name in NAMES]
 _FEW: Final = 32
 _ENTRIES: Final = [bucket + encode_long(number) for bucket in _BUCKETS for number in range(_FEW)]
@@ -57,37 +64,38 @@ class HealthEncoder:
         when = _long(WINDOW_MS) + _long(told.source_partition) + _long(told.stream_time_ms)
         window, key_of_window, start = -1, "", b""
         found: list[tuple[str, bytes]] = []
-        for totals in told.totals:
+        ranges = encode_ranges([totals.details for totals in told.totals])
+        for totals, own_ranges in zip(told.totals, ranges, strict=True):
             if totals.window != window:  # the same of many, one after the other
                 window = totals.window
                 key_of_window = f":{window * WINDOW_MS}:{told.source_partition}"
                 start = _long(window * WINDOW_MS) + when
             key, head = self._routes.get(totals.route) or self._route(totals.route)
-            found.append((key + key_of_window, self._value(totals, head + start)))
+            found.append((key + key_of_window, self._value(totals, head + start, own_ranges)))
         return found
 
-    def _value(self, totals: Totals, head: bytes) -> bytes:
-        counts, details = totals.counts, totals.details
-        assert details is not None
+    def _value(self, totals: Totals, head: bytes, ranges: bytes) -> bytes:
         pieces = [head, *_ZEROS]
         responses: list[bytes] = []
         receipts: list[bytes] = []
-        for measure in sorted(totals.used):
-            count = counts[measure]
+        counts = totals.counts
+        for place, measure in enumerate(totals.measures):
+            count = counts[place]
             if measure < RESPONSE_LATENCY:
                 pieces[1 + measure] = _long(count)
             elif measure < RECEIPT_LATENCY:
                 responses.append(_entry(measure - RESPONSE_LATENCY, count))
             else:
                 receipts.append(_entry(measure - RECEIPT_LATENCY, count))
-        pieces.append(self._reasons(totals.refusals))
-        pieces.append(self._reasons(totals.failures))
+        refusals, failures, sample = totals.named
+        pieces.append(self._reasons(refusals))
+        pieces.append(self._reasons(failures))
         pieces.append(_map(responses))
         pieces.append(_map(receipts))
-        data = details.distinct
+        data = totals.details.distinct
         pieces.append(_BYTES + _long(len(data)) + data if data else _NULL)
-        pieces.append(_many(details.ranges))
-        pieces.append(_many(totals.sample))
+        pieces.append(ranges)
+        pieces.append(_strings(sample))
         return b"".join(pieces)
 
     def _route(self, route: Route) -> tuple[str, bytes]:
@@ -111,21 +119,41 @@ class HealthEncoder:
         return encoded
 
 
-def _many(values: Mapping[str, int]) -> bytes:
-    """Encode a map of many different names: nearly always short ones of ASCII, with little numbers."""
-    if not values:
-        return _EMPTY
-    texts: list[str] = []
-    for name, number in values.items():
-        if len(name) >= 64 or not 0 <= number < 64:
-            break
-        texts.append(_CHARACTERS[len(name)])
-        texts.append(name)
-        texts.append(_CHARACTERS[number])
-    else:
-        text = "".join(texts)
-        if text.isascii():
-            return _long(len(values)) + text.encode() + _EMPTY
+def encode_ranges(details: Sequence[Details]) -> list[bytes]:
+    """Encode the maps of ranges of many totals, all of them at once: there are many, and nearly all names differ."""
+    if not details:
+        return []
+    names = np.concatenate([one.ranges for one in details])
+    counts = np.concatenate([one.submits for one in details])
+    # A row for each: its digits up to the last column but one, before them how many they are, after them the count. Of
+    # these numbers Avro makes one byte each; a map with larger ones is encoded by itself.
+    lengths = np.searchsorted(_POWERS, names, side="right").astype(np.uint8)
+    longest = int(lengths.max(initial=0))
+    rows = np.empty((len(names), longest + 2), np.uint8)
+    for column in range(longest, 0, -1):
+        rest = names // np.uint64(10)
+        rows[:, column] = names - rest * np.uint64(10)
+        names = rest
+    rows += np.uint8(ord("0"))
+    start = np.uint8(longest) - lengths
+    rows[np.arange(len(rows)), start] = lengths << 1
+    rows[:, -1] = counts << 1
+    text = rows[np.arange(longest + 2, dtype=np.uint8) >= start[:, np.newaxis]].tobytes()
+    sizes = [len(one.ranges) for one in details]
+    ends = np.append(0, np.cumsum(lengths + 2, dtype=np.int64))[np.cumsum(sizes)].tolist()
+    maps = [
+        _long(size) + text[start:end] + _EMPTY if size else _EMPTY
+        for size, start, end in zip(sizes, [0, *ends], ends, strict=False)
+    ]
+    if counts.max(initial=0) >= _ONE_BYTE:
+        for place, one in enumerate(details):
+            if one.submits.max(initial=0) >= _ONE_BYTE:
+                maps[place] = _strings(one.fullest())
+    return maps
+
+
+def _strings(values: Mapping[str, int]) -> bytes:
+    """Encode a map of names that do not come again."""
     return _map([encode_string(name) + _long(number) for name, number in values.items()])
 
 

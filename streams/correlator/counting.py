@@ -1,7 +1,7 @@
-"""What events do, counted by route and window while they are joined.
+"""What events do, noted by route and window while they are joined.
 
 Nearly every event continues a simple history (`streams.correlator.shortcuts`), and what it counts can be told from its
-verdict: that is here, and it is on the hot path, so fields are taken by position as there. Everything else is counted
+verdict: that is here, and it is on the hot path, so fields are taken by position as there. Everything else is noted
 by `streams.correlator.counting_one`.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from streams.correlator import totals as t
+from streams.correlator import measures as m
 from streams.correlator import verdict as words
 from streams.correlator.counting_one import OneByOne
-from streams.correlator.lanes import Lanes, count_submit, route_of
+from streams.correlator.lanes import Lanes
 from streams.correlator.message import FIRST_ANSWER, FIRST_SUBMIT, Message
+from streams.correlator.notes import note_submit
 from streams.correlator.streamtime import ANSWERS, SUBMITS
 from streams.correlator.timeouts import Rules
 from streams.correlator.verdict import Verdict
@@ -36,7 +37,7 @@ class Counting:
         """Count an event of an input, dated `at_ms`, of which a shortcut made `verdict` at stream time `said_ms`."""
         if source == SUBMITS:
             if message.stage == FIRST_SUBMIT:  # not announced, not excluded
-                count_submit(self.lanes.of_message(message, verdict[1], at_ms, said_ms), event, said_ms)
+                note_submit(self.lanes.of_message(message, verdict[1], at_ms, said_ms), event, said_ms)
         elif source == ANSWERS:
             self._answer(message, event, at_ms, verdict, said_ms)
         else:
@@ -51,11 +52,10 @@ class Counting:
             if verdict[5] != _FIRST_TWO:
                 return
         elif message.stage != FIRST_ANSWER and verdict[7] is None:
-            self.one.answer((route_of(verdict[1]), at_ms, said_ms), event, verdict[1], True)
+            self.one.answer(self.lanes.of_message(message, verdict[1], at_ms, said_ms), event, verdict[1], True)
             return
-        log = self.lanes.of_message(message, verdict[1], at_ms, said_ms).log
-        log.append(t.RESPONSES_OK)
-        log.append(t.RESPONSE_LATENCY + bucket_index(at_ms - verdict[2]))
+        lane = self.lanes.of_message(message, verdict[1], at_ms, said_ms)
+        lane.log.append(m.OK_AFTER[bucket_index(at_ms - verdict[2])])
 
     def _report(self, message: Message, at_ms: int, verdict: Verdict, said_ms: int) -> None:
         """Count a report that settled its message, or says it is on its way.
@@ -63,14 +63,13 @@ class Counting:
         A shortcut takes no other, but the final ones on segments of which more are waited for: they count nothing yet.
         """
         status = verdict[4][0]
-        measure = t.DELIVERED if status == words.DELIVERED else t.FINAL.get(status, -1)
-        if measure < 0 and status != words.ENROUTE:
+        after = m.DELIVERED_AFTER if status == words.DELIVERED else m.SETTLED_AFTER.get(status)
+        if after is None and status != words.ENROUTE:
             return
         lane = self.lanes.of_message(message, verdict[1], at_ms, said_ms)
-        if measure < 0:
-            lane.log.append(t.REPORTS_INTERMEDIATE)
+        if after is None:
+            lane.log.append(m.REPORTS_INTERMEDIATE)
             return
-        lane.log.append(measure)
-        lane.log.append(t.RECEIPT_LATENCY + bucket_index(at_ms - verdict[2]))
-        if measure == t.FAILED:
-            lane.totals.add_failure(verdict.finding.reason)
+        lane.log.append(after[bucket_index(at_ms - verdict[2])])
+        if status == words.FAILED:
+            lane.named.append((m.FAILURES, verdict.finding.reason))

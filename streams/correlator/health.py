@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from streams.correlator.counting import Counting
-from streams.correlator.recipients import details_of
+from streams.correlator.lanes import KEEP_MS
+from streams.correlator.notes import DETAIL_MS, Change
 from streams.correlator.timeouts import Rules
-from streams.correlator.totals import DETAIL_MS, KEEP_MS, Totals
+from streams.correlator.totals import Totals
+from streams.correlator.window import Window
 from streams.events import RouteHealth
 from streams.health.heartbeat import WINDOW_MS
 
@@ -24,10 +26,7 @@ RETELL_MS: Final = 5_000
 
 
 class Told(NamedTuple):
-    """What a source partition tells at a stream time: totals, and that it has got so far (a heartbeat).
-
-    The totals are those that are counted in: they must be written before the partition's next step.
-    """
+    """What a source partition tells at a stream time: totals, and that it has got so far (a heartbeat)."""
 
     source_partition: int
     stream_time_ms: int
@@ -40,44 +39,40 @@ class Told(NamedTuple):
 
 
 class Health:
-    """The totals of one source partition; ``counting`` is told by `streams.correlator.step` what happens."""
+    """The windows of one source partition; ``counting`` is told by `streams.correlator.step` what happens."""
 
     def __init__(self, partition: int, rules: Rules) -> None:
         """Start with nothing counted."""
         self._partition = partition
         self.counting = Counting(rules)
-        self._lanes = self.counting.lanes
-        self._changed: list[Totals] = []
-        self._untold: dict[int, list[Totals]] = {}
+        self._windows: dict[int, Window] = {}
+        self._open: set[int] = set()
+        self._untold: set[int] = set()
+        self._changes: list[Change] = []
         self._told_ms: dict[int, int] = {}
         self._beat = 0
 
     # ---- counting ----------------------------------------------------------------------------------------------
 
     def end_step(self, now_ms: int) -> None:
-        """A step has moved stream time to `now_ms`: note what it changed, and close the windows that are over.
+        """A step has moved stream time to `now_ms`: take in what it noted, and close the windows that are over.
 
         Closing is no change to be logged: restored from what was logged before, a window is open and closes again.
         """
-        lanes = self._lanes
-        for totals in lanes.end_step():
-            totals.touched = False
-            totals.changed_ms = now_ms
-            self._note_changed(totals)
-            if not totals.untold:
-                totals.untold = True
-                self._untold.setdefault(totals.window, []).append(totals)
-        over = [w for w in lanes.open if (w + 1) * WINDOW_MS + DETAIL_MS <= now_ms]
-        _detail([totals for window in over for totals in lanes.windows[window]])
-        for window in over:
-            lanes.open.discard(window)
-            for totals in lanes.windows[window]:
-                totals.close()
+        for change in self.counting.lanes.end_step(now_ms):
+            self._changes.append(change)
+            self._untold.add(change.window)
+            self._add(change)
+        for number in [n for n in self._open if (n + 1) * WINDOW_MS + DETAIL_MS <= now_ms]:
+            self._open.discard(number)
+            self._windows[number].close()
 
-    def _note_changed(self, totals: Totals) -> None:
-        if not totals.changed:
-            totals.changed = True
-            self._changed.append(totals)
+    def _add(self, change: Change) -> None:
+        window = self._windows.get(change.window)
+        if window is None:
+            window = self._windows[change.window] = Window(change.window)
+            self._open.add(change.window)
+        window.add(change)
 
     # ---- telling -----------------------------------------------------------------------------------------------
 
@@ -86,83 +81,67 @@ class Health:
 
         Once a window there is a heartbeat.
         """
-        due = [w for w in self._untold if self._is_due(w, now_ms)]
-        due.sort()
-        chosen = [totals for window in due for totals in self._untold.pop(window)]
-        _detail(chosen)
-        for totals in chosen:
-            totals.untold = False
-        for window in due:
-            self._told_ms[window] = now_ms
-        for window in self._gone(now_ms):
-            for totals in self._lanes.forget(window):
-                totals.changed = False  # the changelog forgets it too
-            self._told_ms.pop(window, None)
+        due = sorted(number for number in self._untold if self._is_due(number, now_ms))
+        totals = [one for number in due for one in self._windows[number].tell()]
+        self._untold.difference_update(due)
+        for number in due:
+            self._told_ms[number] = now_ms
+        self._forget(now_ms)
         beats = now_ms // WINDOW_MS > self._beat
         if beats:
             self._beat = now_ms // WINDOW_MS
-        return Told(self._partition, now_ms, chosen, beats) if chosen or beats else None
+        return Told(self._partition, now_ms, totals, beats) if totals or beats else None
 
     def heartbeat(self, now_ms: int) -> Told:
         """Return what says how far this partition has got."""
         return Told(self._partition, now_ms, [], True)
 
-    def _gone(self, now_ms: int) -> list[int]:
-        """Return the windows that are over for good."""
-        return [window for window in self._lanes.windows if (window + 1) * WINDOW_MS + KEEP_MS <= now_ms]
-
-    def _is_due(self, window: int, now_ms: int) -> bool:
-        end_ms = (window + 1) * WINDOW_MS
-        last_ms = self._told_ms.get(window)
+    def _is_due(self, number: int, now_ms: int) -> bool:
+        end_ms = (number + 1) * WINDOW_MS
+        last_ms = self._told_ms.get(number)
         return end_ms <= now_ms and (last_ms is None or last_ms + RETELL_MS <= now_ms or end_ms + KEEP_MS <= now_ms)
+
+    def _forget(self, now_ms: int) -> None:
+        """Forget the windows that are over for good."""
+        for number in [number for number in self._windows if _over_ms(number) <= now_ms]:
+            del self._windows[number]
+            self._open.discard(number)
+            self._told_ms.pop(number, None)
 
     # ---- state -------------------------------------------------------------------------------------------------
 
-    def changes(self) -> list[tuple[int, Any]]:
-        """Return what changed since the last time: until when (stream time) it matters, and the packed totals."""
-        changed, self._changed = self._changed, []
-        packed: list[tuple[int, Any]] = []
-        for totals in changed:
-            if totals.changed:
-                totals.changed = False
-                until_ms = (totals.window + 1) * WINDOW_MS + KEEP_MS
-                packed.append((until_ms, (totals.window, totals.route, totals.pack())))
-        return packed
+    def changes(self) -> list[tuple[int, Change]]:
+        """Return what has changed since the last time, and until when (stream time) it matters."""
+        changes, self._changes = self._changes, []
+        return [(_over_ms(change.window), change) for change in changes if change.window in self._windows]
 
-    def restore(self, change: Any) -> None:
-        """Take in what `changes` gave; in the same order."""
-        window, route, packed = change
-        self._lanes.totals(window, self._lanes.of(tuple(route))).unpack(packed)
+    def restore(self, change: Change) -> None:
+        """Take in what `changes` gave."""
+        self._add(change)
 
     def restored(self, now_ms: int) -> None:
         """Go on at stream time `now_ms`: what may not have been told yet is told (again)."""
-        lanes = self._lanes
-        for window in self._gone(now_ms):
-            lanes.forget(window)
-        for window, routes in lanes.windows.items():
-            if all(totals.recipients is None for totals in routes):
-                lanes.open.discard(window)
-            since_ms = now_ms - RETELL_MS if (window + 1) * WINDOW_MS <= now_ms else 0
-            untold = [totals for totals in routes if totals.changed_ms >= since_ms]
-            for totals in untold:
-                totals.untold = True
-            if untold:
-                self._untold[window] = untold
+        self._forget(now_ms)
+        for number, window in self._windows.items():
+            window.untold = set()
+            if (number + 1) * WINDOW_MS > now_ms or window.changed_ms >= now_ms - RETELL_MS:
+                window.tell_all()
+                self._untold.add(number)
         self._beat = now_ms // WINDOW_MS - 1
 
     def everything(self) -> list[Any]:
-        """Return all totals as `changes` would, for a checkpoint. Nothing may be counted afterwards."""
-        for routes in self._lanes.windows.values():
-            for totals in routes:
-                totals.fresh = totals.recipients or []
-                self._note_changed(totals)
-        return [change for _, change in self.changes()]
+        """Return all windows, for a checkpoint."""
+        return [window.pack() for window in self._windows.values()]
+
+    def recall(self, windows: list[Any]) -> None:
+        """Take back what `everything` gave."""
+        for packed in windows:
+            window = Window.unpack(packed)
+            self._windows[window.number] = window
+            if window.recipients is not None:
+                self._open.add(window.number)
 
 
-def _detail(totals: list[Totals]) -> None:
-    """Work out what is said of the recipients, where they changed."""
-    stale = [one for one in totals if one.details is None]
-    values = [one.recipients for one in stale if one.recipients is not None]
-    if values:
-        for one, details in zip(stale, details_of(values), strict=True):
-            one.details = details
+def _over_ms(number: int) -> int:
+    """Return the stream time at which a window is over for good."""
+    return (number + 1) * WINDOW_MS + KEEP_MS

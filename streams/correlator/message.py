@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streams.correlator.facts import Facts
-from streams.correlator.totals import Lane
+from streams.correlator.notes import Lane
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
 GENERAL: Final = 0

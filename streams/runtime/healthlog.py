@@ -1,8 +1,7 @@
 """The changelog of route health: what changed in a batch as packed segments beside those of the messages.
 
-A segment is one record, key = ``h`` and its number, value = the totals that changed (`Health.changes`), in order. It
-is deleted as a whole when the last of its windows is forgotten. Restored in order, the last copy of a window's totals
-counts, and the recipients of an open window add up.
+A segment is one record, key = ``h`` and its number, value = what was noted of windows (`Health.changes`). All that are
+there add up. A segment is deleted as a whole when the last of its windows is forgotten.
 """
 
 from __future__ import annotations
@@ -14,15 +13,18 @@ from typing import Any
 import msgspec
 
 from streams.correlator.health import Health, Told
+from streams.correlator.notes import Change
 
 Record = tuple[bytes, bytes | None]
 
 PREFIX = b"h"
-_MOST_IN_SEGMENT = 500
 _MOST_BYTES = 900_000
 
 _encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.decode
+_Entry = tuple[int, int, str]
+# What a `Change` is, spelled out: compiled, its class does not know what is in its lists.
+_Packed = tuple[int, int, list[tuple[str, ...]], list[bytes], list[int], bytes, list[_Entry]]
+_decode = msgspec.msgpack.Decoder(tuple[int, list[_Packed]]).decode
 
 
 class HealthLog:
@@ -55,19 +57,21 @@ class HealthLog:
     def records(self, now_ms: int) -> Iterator[Record]:
         """Yield the records of a batch that ended at stream time `now_ms`."""
         changes = self._health.changes()
-        for start in range(0, len(changes), _MOST_IN_SEGMENT):
-            yield from self._segment(changes[start : start + _MOST_IN_SEGMENT])
+        if changes:
+            yield from self._segment(changes)
         while self._alive and self._alive[0][0] <= now_ms:
             yield _key(heapq.heappop(self._alive)[1]), None
 
-    def _segment(self, changes: list[tuple[int, Any]]) -> Iterator[Record]:
+    def _segment(self, changes: list[tuple[int, Change]]) -> Iterator[Record]:
         until = max(until for until, _ in changes)
         value = _encode((until, [change for _, change in changes]))
-        if len(value) > _MOST_BYTES and len(changes) > 1:
-            half = len(changes) // 2
-            yield from self._segment(changes[:half])
-            yield from self._segment(changes[half:])
-            return
+        if len(value) > _MOST_BYTES:
+            pieces = changes if len(changes) > 1 else [(until, half) for half in changes[0][1].halves()]
+            if len(pieces) > 1:
+                half = len(pieces) // 2
+                yield from self._segment(pieces[:half])
+                yield from self._segment(pieces[half:])
+                return
         heapq.heappush(self._alive, (until, self._next))
         yield _key(self._next), value
         self._next += 1
@@ -78,7 +82,7 @@ class HealthLog:
             return
         until, changes = _decode(value)
         for change in changes:
-            self._health.restore(change)
+            self._health.restore(Change(*change))
         number = int.from_bytes(key[len(PREFIX) :], "big")
         self._next = max(self._next, number + 1)
         heapq.heappush(self._alive, (until, number))
@@ -92,8 +96,7 @@ class HealthLog:
         self._next = note[0]
         self._alive = [tuple(entry) for entry in note[1]]
         heapq.heapify(self._alive)
-        for change in note[2]:
-            self._health.restore(change)
+        self._health.recall(note[2])
 
 
 def _key(number: int) -> bytes:

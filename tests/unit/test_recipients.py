@@ -50,13 +50,17 @@ def test_the_details_of_many_windows_are_those_of_each(seed: int) -> None:
     ]
     if seed % 4 == 0:
         windows.append(["+33600000101"] * 2_000)  # more than the short keys hold
-    batches = [[values_of(window[: len(window) // 3]), values_of(window[len(window) // 3 :])] for window in windows]
-    for window, found in zip(windows, details_of(batches), strict=True):
+    owned = [(group, recipient) for group, window in enumerate(windows) for recipient in window]
+    rng.shuffle(owned)
+    groups = np.array([group for group, _ in owned], np.int64)
+    details = details_of(groups, values_of([recipient for _, recipient in owned]), len(windows))
+    for window, found in zip(windows, details, strict=True):
         sketch = Distinct()
         sketch.add_many(mix_many(values_of(window)))
         assert found.distinct == sketch.data()
-        assert found.ranges == fullest(Counter(map(number_range, window)))
+        assert found.fullest() == fullest(Counter(map(number_range, window)))
 
 
 def test_nobody_gives_no_details() -> None:
-    assert details_of([[], [np.array([], np.uint64)]]) == [(b"", {})] * 2
+    found = details_of(np.array([], np.int64), np.array([], np.uint64), 2)
+    assert [(one.distinct, one.fullest()) for one in found] == [(b"", {})] * 2

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.correlator.health import Health
+from streams.correlator.measures import COUNTERS
 from streams.correlator.step import Correlator, Delta
 from streams.correlator.store import MemoryStore
 from streams.correlator.streamtime import INPUTS
 from streams.correlator.timeouts import Keeping, Rules
-from streams.correlator.totals import COUNTERS
 from streams.events import DeliveryReport, Event, ProviderReceipt, RouteHealth, Submit, SubmitResponse
 from streams.health.heartbeat import WINDOW_MS
 from streams.runtime.healthlog import HealthLog

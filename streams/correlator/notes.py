@@ -1,0 +1,153 @@
+"""What a step notes of routes, before it is counted: by route in `Lane`, by window in `Notes`, for good in `Change`.
+
+Events come nearly in the order of their times, so a route notes in the same window again and again: a byte for each
+thing that happened, at the end of a list that the processor has at hand. Counting waits until the window is told, and
+is one pass over all its bytes then (`streams.correlator.window`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from streams.correlator import measures as m
+from streams.correlator.recipients import value_of, values_of
+from streams.health import sketch
+from streams.health.sketch import UInts
+
+DETAIL_MS: Final = 5_000
+"""How long after the end of a window (stream time) its submits still count for recipients and ranges."""
+
+Route = tuple[str, ...]
+"""Account, provider, country, traffic type. (Not a tuple of four: compiled, that is copied where it is passed on.)"""
+
+
+class Change(NamedTuple):
+    """What a step noted of a window (number from 1970): entries, each of a route.
+
+    ``routes``, ``logs`` and ``sizes`` are parallel: of each entry its route, a byte for each thing that counts, and
+    how many of ``values`` (64 bits little endian each, see `streams.correlator.recipients`) are its recipients.
+    ``named`` has what is counted by name: the entry's place, in which of the three maps, and the name. ``now_ms`` is
+    the stream time at which the step ended. Changes of a window add up, in any order.
+    """
+
+    window: int
+    now_ms: int
+    routes: list[Route]
+    logs: list[bytes]
+    sizes: list[int]
+    values: bytes
+    named: list[tuple[int, int, str]]
+
+    def halves(self) -> list[Change]:
+        """Return two changes that add up to this one, or this alone if it is all of one thing."""
+        middle = len(self.routes) // 2
+        if middle:
+            cut = 8 * sum(self.sizes[:middle])
+            first = [one for one in self.named if one[0] < middle]
+            second = [(place - middle, kind, name) for place, kind, name in self.named if place >= middle]
+            return [
+                self._replace(
+                    routes=self.routes[:middle],
+                    logs=self.logs[:middle],
+                    sizes=self.sizes[:middle],
+                    values=self.values[:cut],
+                    named=first,
+                ),
+                self._replace(
+                    routes=self.routes[middle:],
+                    logs=self.logs[middle:],
+                    sizes=self.sizes[middle:],
+                    values=self.values[cut:],
+                    named=second,
+                ),
+            ]
+        log, size, names = self.logs[0], self.sizes[0], self.named
+        if max(len(log), size, len(names)) < 2:
+            return [self]
+        at, many, name = len(log) // 2, size // 2, len(names) // 2
+        return [
+            self._replace(logs=[log[:at]], sizes=[many], values=self.values[: 8 * many], named=names[:name]),
+            self._replace(logs=[log[at:]], sizes=[size - many], values=self.values[8 * many :], named=names[name:]),
+        ]
+
+
+class Notes:
+    """What the step that is going on has noted of a window, as in `Change`; ``submits`` are those of ``sizes``."""
+
+    __slots__ = ("lanes", "logs", "named", "sizes", "submits")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.lanes: list[Lane] = []
+        self.logs: list[bytes] = []
+        self.sizes: list[int] = []
+        self.submits: list[Any] = []
+        self.named: list[tuple[int, int, str]] = []
+
+    def change(self, window: int, now_ms: int) -> Change:
+        """Return all of it: of window `window`, the step having ended at stream time `now_ms`."""
+        values = _NOBODY
+        if self.submits:
+            values = values_of([submit[8] for submit in self.submits])
+            self._sample(values)
+        routes = [lane.route for lane in self.lanes]
+        return Change(window, now_ms, routes, self.logs, self.sizes, values.tobytes(), self.named)
+
+    def _sample(self, values: UInts) -> None:
+        """Note the marketing submits whose recipients are in the sample."""
+        hashes = sketch.mix_many(values)
+        sampled = np.flatnonzero(hashes & np.uint64(sketch.SAMPLE - 1) == 0)
+        places = np.searchsorted(np.cumsum(self.sizes), sampled, side="right")
+        for index, place, hash_ in zip(sampled.tolist(), places.tolist(), hashes[sampled].tolist(), strict=True):
+            if self.lanes[place].marketing:
+                self.named.append((place, m.SAMPLE, sketch.sample_key(self.submits[index][6], hash_)))
+
+
+_NOBODY: Final = np.empty(0, np.uint64)
+
+
+class Lane:
+    """A route, and what it has noted in this step in one window, of [start_ms, end_ms).
+
+    ``log`` are `measures`, ``named`` what is counted by name, ``submits`` those whose recipients are to be looked at
+    (they are not in the log).
+    """
+
+    __slots__ = ("end_ms", "log", "marketing", "named", "notes", "route", "start_ms", "submits")
+
+    def __init__(self, route: Route) -> None:
+        """Begin in no window."""
+        self.route = route
+        self.marketing = route[3] == "marketing"
+        self.start_ms = self.end_ms = 0
+        self.notes = Notes()
+        self.log: list[bytes] = []
+        self.named: list[tuple[int, str]] = []
+        self.submits: list[Any] = []
+
+    def flush(self) -> None:
+        """Turn to another window, or to none: what has been noted becomes an entry."""
+        if not self.log and not self.submits and not self.named:
+            return
+        notes = self.notes
+        for kind, name in self.named:
+            notes.named.append((len(notes.lanes), kind, name))
+        notes.lanes.append(self)
+        notes.logs.append(m.SUBMITS * len(self.submits) + b"".join(self.log))
+        notes.sizes.append(len(self.submits))
+        notes.submits += self.submits
+        self.log, self.named, self.submits = [], [], []
+
+
+def note_submit(lane: Lane, submit: tuple[Any, ...], said_ms: int) -> None:
+    """Note a submit that was handed over, and its recipient (fields by position: this is on the hot path)."""
+    if said_ms < lane.end_ms + DETAIL_MS:
+        lane.submits.append(submit)
+        return
+    lane.log.append(m.SUBMITS)
+    if lane.marketing:  # too late for the sketches; a sample is exact
+        key = sketch.sample_key(submit[6], sketch.mix(value_of(submit[8])))
+        if key:
+            lane.named.append((m.SAMPLE, key))
