@@ -59,7 +59,8 @@ test-compiled: compile ## Run the tests of the core on what `make compile` made
 	PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest --import-mode=importlib $(CORE_TESTS) $(ARGS)
 CORE_TESTS = tests/unit/test_compiled.py tests/unit/test_rules.py tests/unit/test_step_laws.py \
 	tests/unit/test_oracle.py tests/unit/test_changelog.py tests/unit/test_disk_store.py \
-	tests/unit/test_route_health.py tests/unit/test_route_notes.py tests/unit/test_resolver.py tests/contract/test_status_encoder.py
+	tests/unit/test_route_health.py tests/unit/test_route_notes.py tests/unit/test_resolver.py \
+	tests/contract/test_status_encoder.py
 
 .PHONY: lint
 lint: $(INSTALLED_DEV) ## Linter, formatter (checks only), strict types, import contracts

@@ -19,6 +19,7 @@ from streams.correlator.notes import Route
 from streams.correlator.recipients import Details
 from streams.correlator.totals import Totals
 from streams.events import ROUTE_HEALTH, RouteHealth
+from streams.health import sketch
 from streams.health.buckets import NAMES
 from streams.health.heartbeat import WINDOW_MS
 
@@ -29,8 +30,6 @@ _RECIPIENTS: Final = _FIELDS.index("recipients")
 _SMALL: Final = [encode_long(number) for number in range(1 << 12)]
 _ONE_BYTE: Final = 64
 """Numbers below are one byte in Avro."""
-_POWERS: Final = np.array([10**power for power in range(20)], np.uint64)
-"""A number has as many digits as there are powers up to it."""
 _BUCKETS: Final = [encode_string(name) for name in NAMES]
 _FEW: Final = 32
 _ENTRIES: Final = [bucket + encode_long(number) for bucket in _BUCKETS for number in range(_FEW)]
@@ -127,7 +126,7 @@ def encode_ranges(details: Sequence[Details]) -> list[bytes]:
     counts = np.concatenate([one.submits for one in details])
     # A row for each: its digits up to the last column but one, before them how many they are, after them the count. Of
     # these numbers Avro makes one byte each; a map with larger ones is encoded by itself.
-    lengths = np.searchsorted(_POWERS, names, side="right").astype(np.uint8)
+    lengths = sketch.lengths(names).astype(np.uint8)
     longest = int(lengths.max(initial=0))
     rows = np.empty((len(names), longest + 2), np.uint8)
     for column in range(longest, 0, -1):

@@ -42,35 +42,27 @@ class Change(NamedTuple):
 
     def halves(self) -> list[Change]:
         """Return two changes that add up to this one, or this alone if it is all of one thing."""
-        middle = len(self.routes) // 2
-        if middle:
-            cut = 8 * sum(self.sizes[:middle])
-            first = [one for one in self.named if one[0] < middle]
-            second = [(place - middle, kind, name) for place, kind, name in self.named if place >= middle]
-            return [
-                self._replace(
-                    routes=self.routes[:middle],
-                    logs=self.logs[:middle],
-                    sizes=self.sizes[:middle],
-                    values=self.values[:cut],
-                    named=first,
-                ),
-                self._replace(
-                    routes=self.routes[middle:],
-                    logs=self.logs[middle:],
-                    sizes=self.sizes[middle:],
-                    values=self.values[cut:],
-                    named=second,
-                ),
-            ]
+        many = len(self.routes)
+        if many > 1:
+            return [self._entries(0, many // 2), self._entries(many // 2, many)]
         log, size, names = self.logs[0], self.sizes[0], self.named
         if max(len(log), size, len(names)) < 2:
             return [self]
-        at, many, name = len(log) // 2, size // 2, len(names) // 2
+        at, cut, name = len(log) // 2, size // 2, len(names) // 2
         return [
-            self._replace(logs=[log[:at]], sizes=[many], values=self.values[: 8 * many], named=names[:name]),
-            self._replace(logs=[log[at:]], sizes=[size - many], values=self.values[8 * many :], named=names[name:]),
+            self._replace(logs=[log[:at]], sizes=[cut], values=self.values[: 8 * cut], named=names[:name]),
+            self._replace(logs=[log[at:]], sizes=[size - cut], values=self.values[8 * cut :], named=names[name:]),
         ]
+
+    def _entries(self, start: int, end: int) -> Change:
+        """Return the entries from `start` to before `end` alone."""
+        return self._replace(
+            routes=self.routes[start:end],
+            logs=self.logs[start:end],
+            sizes=self.sizes[start:end],
+            values=self.values[8 * sum(self.sizes[:start]) : 8 * sum(self.sizes[:end])],
+            named=[(place - start, kind, name) for place, kind, name in self.named if start <= place < end],
+        )
 
 
 class Notes:

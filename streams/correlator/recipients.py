@@ -18,7 +18,6 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_DIGITS: Final = 18
 _TOO_MUCH: Final = 10**_MOST_DIGITS
-_POWERS: Final = 10 ** np.arange(_MOST_DIGITS)
 _NO_NUMBER: Final = 1 << 63
 _RANK_BITS: Final = 54
 _SPARSE: Final = b"\x01"
@@ -45,9 +44,9 @@ def values_of(recipients: Sequence[str]) -> UInts:
     values = _numbers(text)
     if values is not None and 0 < len(values) == len(recipients) and values.min() > 0 and values.max() < _TOO_MUCH:
         # Nothing else is in the text: a number is never longer than what it was read from.
-        digits = np.searchsorted(_POWERS, values, side="right").sum()
-        if digits + text.count("+") + len(values) - 1 == len(text):
-            return values.view(np.uint64)
+        found = values.view(np.uint64)
+        if sketch.lengths(found).sum() + text.count("+") + len(found) - 1 == len(text):
+            return found
     return np.fromiter([value_of(recipient) for recipient in recipients], np.uint64, len(recipients))
 
 

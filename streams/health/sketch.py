@@ -34,6 +34,7 @@ _MASK: Final = (1 << 64) - 1
 _BITS: Final = 10
 _REGISTERS: Final = 1 << _BITS
 _DENSE_FROM: Final = 512
+_POWERS: Final = np.array([10**power for power in range(20)], np.uint64)
 _SPARSE, _DENSE = b"\x01", b"\x02"
 
 UInts = npt.NDArray[np.uint64]
@@ -68,6 +69,11 @@ def mix_many(values: UInts) -> UInts:
         values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return values ^ (values >> np.uint64(31))
+
+
+def lengths(numbers: UInts) -> npt.NDArray[np.int64]:
+    """Return how many decimal digits each number has; 0 has none."""
+    return np.searchsorted(_POWERS, numbers, side="right").astype(np.int64, copy=False)
 
 
 # ---- number ranges and the sample --------------------------------------------------------------------------------
