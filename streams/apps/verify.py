@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
+from heapq import heappush, heappushpop
+from itertools import islice
+from typing import Any, Literal, NamedTuple
 
+from streams.apps.stored_messages import Key, StoredMessage, stored_messages
 from streams.clickhouse.backend import Database
-from streams.clickhouse.stored import stored_by_message
 from streams.correlator.facts import Facts
 from streams.correlator.rules import evaluate
 from streams.correlator.timeouts import Rules
-from streams.correlator.verdict import message_status
-from streams.events import Event, MessageStatus, Submit, SubmitResponse
+from streams.correlator.verdict import Verdict, message_status
+from streams.events import MessageStatus
 
 COMPARED = tuple(name for name in MessageStatus._fields if name not in ("campaign", "created_at_ms"))
+PATIENCE_S = 15.0
 _FACT = 256
 _SHOWN = 20
 _TOLD_EVERY = 100_000
+_MOST_AGAIN = 100_000
+_AT_ONCE = 1_000
+_FIRST_PAUSE_S = 0.5
 
-Key = tuple[bytes, bytes]
+Say = Callable[[str], None]
+
+
+class Outcome(NamedTuple):
+    """What comparing one message gave. ``waiting``: no submit is known yet, and rightly no row."""
+
+    kind: Literal["equal", "waiting", "missing", "extra", "different"]
+    text: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the tables have what they should."""
+        return self.kind in ("equal", "waiting")
+
+
+_EQUAL, _WAITING = Outcome("equal"), Outcome("waiting")
+_FILED = "campaign, created_at"
 
 
 @dataclass
@@ -42,131 +65,147 @@ class Report:
         """Number of messages whose row is not what the raw events give."""
         return self.missing + self.extra + self.different
 
-    def example(self, text: str) -> None:
-        """Keep a few differences to show."""
-        if len(self.examples) < _SHOWN:
-            self.examples.append(text)
+    def add(self, outcome: Outcome, number: int = 1) -> None:
+        """Count a message (-1: take it back); of the differences, keep a few to show."""
+        self.messages += number
+        setattr(self, outcome.kind, getattr(self, outcome.kind) + number)
+        self.columns.update(outcome.columns)
+        if outcome.text and len(self.examples) < _SHOWN:
+            self.examples.append(outcome.text)
 
 
-def verify(db: Database, rules: Rules, say: Callable[[int], None] = lambda _: None) -> Report:
+def verify(db: Database, rules: Rules, say: Say = lambda _: None, patience_s: float = PATIENCE_S) -> Report:
     """Recompute the latest row of every message from ``sms.events`` and compare it with ``message_latest``.
 
     How far stream time had got is not stored; it is at least the latest deadline that a stored row says has passed.
     So the rows of a partition are right if all of them are what the rules give at that one time.
+
+    Events and rows come into the tables while they are read, and not together. So a message that differs is read
+    again, for `patience_s` seconds: what was on its way has come then, what is wrong stays wrong.
     """
-    reached: dict[int, int] = {}
-    for partition, facts, row in _messages(db, rules):
-        if row is not None and facts is not None:
-            fired = _fired(facts, rules, row)
-            if fired is not None:
-                reached[partition] = max(fired, reached.get(partition, 0))
-    report = Report()
-    for partition, facts, row in _messages(db, rules):
-        report.messages += 1
-        _compare(report, facts, row, rules, reached.get(partition, 0))
-        if report.messages % _TOLD_EVERY == 0:
-            say(report.messages)
-    return report
+    compared = _Comparison(rules)
+    for number, message in enumerate(stored_messages(db), 1):
+        compared.see(message)
+        if number % _TOLD_EVERY == 0:
+            say(f"{number:,} messages compared")
+    compared.find_overdue()
+    for pause_s in _pauses(patience_s):
+        if not compared.doubtful:
+            break
+        if pause_s:
+            say(f"{len(compared.doubtful):,} messages differ: read again, as their rows may have been on the way")
+            time.sleep(pause_s)
+        compared.read_again(db)
+    return compared.end()
 
 
-def _messages(db: Database, rules: Rules) -> Iterator[tuple[int, Facts | None, dict[str, Any] | None]]:
-    """Yield partition, facts and stored row of every message; either may be missing."""
-    events = _facts(stored_by_message(db))
-    rows = _rows(db)
-    found, row = next(events, None), next(rows, None)
-    while found is not None or row is not None:
-        key = min(k for k in (found and found[0], row and row[0]) if k is not None)
-        partition, facts, stored = 0, None, None
-        if found is not None and found[0] == key:
-            partition, facts = found[1], found[2]
-            found = next(events, None)
-        if row is not None and row[0] == key:
-            stored = row[1]
-            row = next(rows, None)
-        yield partition, facts, stored
+def _pauses(patience_s: float) -> Iterator[float]:
+    """Yield how long to wait before each time of reading again: at first not at all, then ever longer."""
+    yield 0.0
+    pause_s = _FIRST_PAUSE_S
+    while patience_s > 0:
+        yield min(pause_s, patience_s)
+        patience_s -= pause_s
+        pause_s *= 2
 
 
-def _facts(events: Iterator[tuple[int, Event]]) -> Iterator[tuple[Key, int, Facts]]:
-    for key, group in groupby(events, key=lambda e: (e[1].message_id.encode(), e[1].account.encode())):
-        facts = Facts()
-        partition = 0
-        for partition, event in group:  # noqa: B007 (the last one's partition is that of all)
-            _add(facts, event)
-        yield key, partition, facts
+class _Comparison:
+    """Where it stands. ``doubtful``: the messages that have to be read again; they are not counted yet.
 
+    Of those as many are kept as fit easily into memory. What differs beyond that is told as it was read.
+    """
 
-def _add(facts: Facts, event: Event) -> None:
-    if isinstance(event, Submit):
-        facts.add_submit(event)
-    elif isinstance(event, SubmitResponse):
-        facts.add_answer(event)
-    else:
-        facts.add_report(event)
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._report = Report()
+        self._reached: dict[int, int] = {}
+        self._next: dict[int, list[tuple[int, Key]]] = {}
+        self.doubtful: dict[Key, Outcome] = {}
 
-
-def _rows(db: Database) -> Iterator[tuple[Key, dict[str, Any]]]:
-    names = ", ".join(map(_column, MessageStatus._fields))
-    sql = f"SELECT {names} FROM sms.messages FINAL ORDER BY message_id, account"
-    for block in db.stream(sql):
-        for values in block:
-            row = dict(zip(MessageStatus._fields, values, strict=True))
-            yield (row["message_id"].encode(), row["account"].encode()), row
-
-
-def _column(name: str) -> str:
-    """Return what to select for a field of the record: times are stored as offsets from created_at."""
-    if name == "created_at_ms":
-        return "toUnixTimestamp64Milli(created_at)"
-    if name.endswith("_at_ms"):
-        return f"toUnixTimestamp64Milli(created_at) + {name.replace('_at_ms', '_offset_ms')}"
-    return name
-
-
-def _fired(facts: Facts, rules: Rules, row: dict[str, Any]) -> int | None:
-    """Return the latest deadline that, by the stored version, stream time had reached; None where none."""
-    verdict = evaluate(facts, rules, 0)
-    if verdict is None:
-        return None
-    more = int(row["version"]) % _FACT - verdict.version % _FACT
-    if int(row["version"]) // _FACT != facts.count or more <= 0:
-        return None
-    reached = None
-    while more > 0 and verdict is not None and verdict.deadline_ms is not None:
-        reached = verdict.deadline_ms
-        before = verdict.version
-        verdict = evaluate(facts, rules, reached)
-        more -= (verdict.version - before) if verdict is not None else more
-    return reached
-
-
-def _compare(
-    report: Report, facts: Facts | None, row: dict[str, Any] | None, rules: Rules, stream_time_ms: int
-) -> None:
-    verdict = None if facts is None else evaluate(facts, rules, stream_time_ms)
-    if facts is None or verdict is None:
-        if row is None:
-            report.waiting += 1
+    def see(self, message: StoredMessage) -> None:
+        """Compare a message at the deadlines that its row says have passed."""
+        outcome, deadline_ms = self._compare(message, 0)
+        if outcome.is_right or len(self.doubtful) >= _MOST_AGAIN:
+            self._report.add(outcome)
         else:
-            report.extra += 1
-            report.example(f"{row['message_id']}: has a row, but no submit among the raw events")
-        return
-    if row is None:
-        report.missing += 1
-        report.example(f"{verdict.submit.message_id}: has a submit among the raw events, but no row")
-        return
+            self.doubtful[message.key] = outcome
+        if outcome.is_right and deadline_ms is not None:
+            waiting = self._next.setdefault(message.partition, [])
+            entry = (-deadline_ms, message.key)  # of too many, the latest deadlines are let go
+            heappush(waiting, entry) if len(waiting) < _MOST_AGAIN else heappushpop(waiting, entry)
+
+    def find_overdue(self) -> None:
+        """Doubt what was right only before a deadline that, by another row of the partition, has passed."""
+        for partition, waiting in self._next.items():
+            reached_ms = self._reached.get(partition, 0)
+            for deadline_ms, key in waiting:
+                if -deadline_ms <= reached_ms:
+                    self._report.add(_EQUAL, -1)
+                    self.doubtful[key] = _EQUAL
+
+    def read_again(self, db: Database) -> None:
+        """Read the doubtful messages again and count those that are right now. Some may have left the tables."""
+        asked, self.doubtful = self.doubtful, {}
+        keys = iter(sorted(asked))
+        while some := list(islice(keys, _AT_ONCE)):
+            for message in stored_messages(db, sorted({message_id.decode() for message_id, _ in some})):
+                if message.key not in asked:
+                    continue
+                outcome, _ = self._compare(message, self._reached.get(message.partition, 0))
+                if outcome.is_right:
+                    self._report.add(outcome)
+                else:
+                    self.doubtful[message.key] = outcome
+
+    def end(self) -> Report:
+        """Count what is still doubtful as it was read last."""
+        for outcome in self.doubtful.values():
+            self._report.add(outcome)
+        return self._report
+
+    def _compare(self, message: StoredMessage, reached_ms: int) -> tuple[Outcome, int | None]:
+        """Compare at a stream time, or the later one that the row tells of; return its next deadline, too."""
+        facts, row = message.facts, message.row
+        verdict = None if facts is None else evaluate(facts, self._rules, reached_ms)
+        if facts is None or verdict is None:
+            return (_WAITING if row is None else _extra(row)), None
+        if row is None:
+            return _missing(verdict), verdict.deadline_ms
+        verdict, passed_ms = _reach(facts, self._rules, verdict, int(row["version"]))
+        if passed_ms and verdict.version == row["version"]:
+            self._reached[message.partition] = max(passed_ms, self._reached.get(message.partition, 0))
+        columns = _differing(facts, verdict, row)
+        return (_different(verdict, row, columns) if columns else _EQUAL), verdict.deadline_ms
+
+
+def _reach(facts: Facts, rules: Rules, verdict: Verdict, version: int) -> tuple[Verdict, int]:
+    """Let deadlines pass until the verdict has a version; return it, and the last of these deadlines (0: none)."""
+    passed_ms = 0
+    while verdict.version < version and version // _FACT == facts.count and verdict.deadline_ms is not None:
+        passed_ms = verdict.deadline_ms
+        later = evaluate(facts, rules, passed_ms)
+        assert later is not None  # there is a submit
+        verdict = later
+    return verdict, passed_ms
+
+
+def _differing(facts: Facts, verdict: Verdict, row: dict[str, Any]) -> tuple[str, ...]:
     wanted = message_status(row["campaign"], row["created_at_ms"], verdict)
-    differing = [name for name in COMPARED if getattr(wanted, name) != row[name]]
-    filed = [(s.campaign, s.submitted_at_ms if s.created_at_ms is None else s.created_at_ms) for s in _submits(facts)]
-    if (row["campaign"], row["created_at_ms"]) not in filed:
-        differing.append("campaign, created_at")
-    if not differing:
-        report.equal += 1
-        return
-    report.different += 1
-    report.columns.update(differing)
-    shown = ", ".join(f"{name} is {row.get(name)!r}, should be {getattr(wanted, name, '')!r}" for name in differing)
-    report.example(f"{row['message_id']}: {shown}")
+    columns = tuple(name for name in COMPARED if getattr(wanted, name) != row[name])
+    submits = [*facts.submits.values(), *facts.set_aside]
+    filed = [(s.campaign, s.submitted_at_ms if s.created_at_ms is None else s.created_at_ms) for s in submits]
+    return columns if (row["campaign"], row["created_at_ms"]) in filed else (*columns, _FILED)
 
 
-def _submits(facts: Facts) -> list[Submit]:
-    return [*facts.submits.values(), *facts.set_aside]
+def _extra(row: dict[str, Any]) -> Outcome:
+    return Outcome("extra", f"{row['message_id']}: has a row, but no submit among the raw events")
+
+
+def _missing(verdict: Verdict) -> Outcome:
+    return Outcome("missing", f"{verdict.submit.message_id}: has a submit among the raw events, but no row")
+
+
+def _different(verdict: Verdict, row: dict[str, Any], columns: tuple[str, ...]) -> Outcome:
+    wanted = message_status(row["campaign"], row["created_at_ms"], verdict)
+    shown = ", ".join(f"{name} is {row.get(name)!r}, should be {getattr(wanted, name, '')!r}" for name in columns)
+    return Outcome("different", f"{row['message_id']}: {shown}", columns)

@@ -7,7 +7,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import Any
 
-from streams.clickhouse.backend import Database
+from streams.clickhouse.backend import Database, Params
 from streams.events import DELIVERY_REPORT, SUBMIT, DeliveryReport, Event, ProviderReceipt, Submit, SubmitResponse
 
 _COLUMNS = (
@@ -42,9 +42,9 @@ def _receipts(db: Database, where: str) -> Iterator[tuple[int, Event | ProviderR
             yield row[0], ProviderReceipt._make(row[1:])
 
 
-def stored_by_message(db: Database, where: str = "1") -> Iterator[tuple[int, Event]]:
+def stored_by_message(db: Database, where: str = "1", params: Params | None = None) -> Iterator[tuple[int, Event]]:
     """Yield every event, each once, with its partition; those of a message together, in the order of offsets."""
-    for block in db.stream(_select(where, "message_id, account, offset")):
+    for block in db.stream(_select(where, "message_id, account, offset"), params):
         for row in block:
             yield row[_PLACE["partition"]], event_of(row)
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from streams.apps.receipts import audit
 from streams.apps.replay import Replay, Summary
 from streams.apps.replay_journal import InterruptedReplayError
 from streams.apps.verify import verify
-from streams.clickhouse.backend import Database
+from streams.clickhouse.backend import Database, Params
 from streams.clickhouse.embedded import EmbeddedDatabase
 from streams.clickhouse.migrate import migrate
 from streams.codec.schemas import reader_schema
@@ -61,7 +61,11 @@ def replay(folder: Path, files: list[Path], as_of: int | None = None, config: di
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
     with opened(folder) as db:
-        return db.query(sql).dicts()
+        return rows_of(db, sql)
+
+
+def rows_of(db: Database, sql: str) -> list[dict[str, Any]]:
+    return db.query(sql).dicts()
 
 
 def counts(folder: Path) -> dict[str, Any]:
@@ -279,6 +283,71 @@ def test_a_replay_of_receipts_that_died_is_finished_by_running_it_again(inserts:
     assert rows(tmp_path / "died", everything) == rows(tmp_path / "straight", everything)
 
 
+class GoesOn:
+    """A database in which something happens just before one of the questions for rows of messages (the first is 0)."""
+
+    def __init__(self, db: Database, question: int, happens: Callable[[], object]) -> None:
+        self._db, self._left, self._happens = db, question, happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def stream(self, sql: str, params: Params | None = None) -> Iterator[list[tuple[Any, ...]]]:
+        if "FROM sms.messages" in sql:
+            if self._left == 0:
+                self._happens()
+            self._left -= 1
+        return self._db.stream(sql, params)
+
+
+def later(db: Database, folder: Path, files: list[Path]) -> Callable[[], object]:
+    """Return what replays more files, and then lets two days pass, in which messages time out."""
+
+    def run() -> None:
+        goes_on = Replay(settings_from({}), db, folder)
+        goes_on.run(files, T0 + 2 * 86_400_000)
+        goes_on.close()
+
+    return run
+
+
+def test_verify_is_right_while_events_and_timeouts_come_in(tmp_path: Path) -> None:
+    """The events are read as they were before, the rows as they are after: of m0 to m9 by facts, of all by time."""
+    events = some_events()
+    submits = [event for event in events if event["topic"] == "sms.submit"]
+    file = write(tmp_path / "1.ndjson", [*submits, *events[1:30:3]])
+    more = write(tmp_path / "2.ndjson", [event for event in events if event["topic"] != "sms.submit"])
+    replay(tmp_path / "db", [file], T0 + 20_000)
+    with opened(tmp_path / "db") as db:
+        live: Any = GoesOn(db, 0, later(db, tmp_path / "db", [more]))
+        told: list[str] = []
+        report = verify(live, settings_from({}).rules(), told.append, patience_s=60)
+        assert (report.messages, report.equal, report.examples) == (20, 20, [])
+        assert told == []  # read again at once they were right
+        assert rows_of(db, "SELECT count() AS n FROM sms.messages FINAL WHERE derived") == [{"n": 7}]
+
+
+def set_back(db: Database, ids: str, columns: str) -> None:
+    """Put the rows of messages back to an earlier version; the right ones are in the table `aside` then."""
+    db.execute(f"CREATE TABLE aside ENGINE = Memory AS SELECT * FROM sms.messages WHERE message_id IN ({ids})")
+    db.execute(f"DELETE FROM sms.messages WHERE message_id IN ({ids})")
+    db.execute(f"INSERT INTO sms.messages SELECT * REPLACE (version - 1 AS version, {columns}) FROM aside")
+
+
+def test_verify_waits_for_rows_whose_events_are_there_already(tmp_path: Path) -> None:
+    """What differs is read again, at once and after pauses, until it is right or patience is over."""
+    replay(tmp_path / "db", [write(tmp_path / "1.ndjson", some_events())], T0 + 2 * 86_400_000)
+    comes = "INSERT INTO sms.messages SELECT * FROM aside WHERE message_id = 'm1'"
+    with opened(tmp_path / "db") as db:
+        set_back(db, "'m1', 'm2'", "'enroute' AS status")
+        told: list[str] = []
+        live: Any = GoesOn(db, 3, lambda: db.execute(comes))
+        report = verify(live, settings_from({}).rules(), told.append, patience_s=1.2)
+        assert (report.messages, report.equal, report.different) == (20, 19, 1)
+        assert [text.split(" messages")[0] for text in told] == ["2", "2"]
+        assert verify(db, settings_from({}).rules(), patience_s=0).examples == report.examples
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -295,7 +364,7 @@ def test_verify_finds_what_was_changed_by_hand(change: str, found: str, tmp_path
     with opened(tmp_path / "db") as db:
         assert verify(db, settings_from({}).rules()).differences == 0
         db.execute(change + " SETTINGS mutations_sync = 2")
-        report = verify(db, settings_from({}).rules())
+        report = verify(db, settings_from({}).rules(), patience_s=0)
     assert report.differences == 1
     assert "m1" in report.examples[0]
     assert found in report.examples[0]
@@ -308,4 +377,15 @@ def test_verify_finds_a_timeout_that_did_not_fire(tmp_path: Path) -> None:
     back = "ALTER TABLE sms.messages UPDATE status = 'accepted', derived = 0, settled = 0 WHERE message_id = 'm0'"
     with opened(tmp_path / "db") as db:
         db.execute(back + " SETTINGS mutations_sync = 2")
-        assert verify(db, settings_from({}).rules()).differences == 1
+        assert verify(db, settings_from({}).rules(), patience_s=0).differences == 1
+
+
+def test_verify_finds_a_timeout_whose_row_did_not_come(tmp_path: Path) -> None:
+    file = write(tmp_path / "events.ndjson", some_events())
+    replay(tmp_path / "db", [file], T0 + 2 * 86_400_000)
+    with opened(tmp_path / "db") as db:
+        assert rows_of(db, "SELECT version FROM message_latest WHERE message_id = 'm0'")[0]["version"] % 256 == 1
+        set_back(db, "'m0'", "'enroute' AS status, 0 AS derived, 0 AS settled")
+        report = verify(db, settings_from({}).rules(), patience_s=0)
+    assert (report.messages, report.equal, report.different) == (20, 19, 1)
+    assert "m0" in report.examples[0]
