@@ -166,7 +166,7 @@ def _odd(report: Report) -> Text:
     ]
     if report.fresh_ms is not None:
         half, most = (duration_text(ms) for ms in report.fresh_ms)
-        lines.append(f"live traffic was in the tables {half} after the event (half of it), {most} (95%), at most")
+        lines.append(f"half of the live traffic was in the tables within {half} of the event, 95% within {most}")
     return Text("\n".join(lines))
 
 
