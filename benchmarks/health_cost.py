@@ -5,9 +5,9 @@ turn in one process and without Kafka. Processes still differ, by where their me
 medians of several. What a worker does besides (consume, produce, commit; a quarter of all) is not in them: see `make
 bench` for all of it.
 
-What it costs depends on how much counts in the same totals (of a route in ten seconds, per partition), so it is told
-for all the traffic, to the last report hours later that has a window of its own, and for the part in which messages
-are still sent, as they always are where it never ends.
+What it costs depends on how much counts in the same totals (of a route in ten seconds, per partition), so the traffic
+is steady (`traffic.make_steady`): reports that come hours later stand among the events of other messages, as they do
+live. The first batches, sparse and hours before, only prepare that and are not in the figures.
 
 Machines that share their memory with others make even that uncertain: `--instructions` has valgrind count them instead.
 """
@@ -29,11 +29,10 @@ from benchmarks.bench import compiled_core
 from benchmarks.health_run import BATCH, STAGES, WAYS, WITH, WITHOUT, Measured, Times
 from benchmarks.rounds import MeasurementError, run_module
 from benchmarks.usage import measured_core
-from streams.events import SUBMIT
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--events", default=200_000, type=click.IntRange(1_000), help="events that are worked through")
+@click.option("--events", default=200_000, type=click.IntRange(3 * BATCH), help="events of steady traffic, about")
 @click.option("--rate", default=2_000.0, help="messages a second of event time")
 @click.option("--rounds", default=7, type=click.IntRange(1), help="how many processes measure, one after the other")
 @click.option("--repeats", default=2, type=click.IntRange(1), help="how often in each; the shorter time counts")
@@ -49,21 +48,21 @@ def main(events: int, rate: float, rounds: int, repeats: int, seed: int, instruc
     with notes.status("compiling the core") as status, tempfile.TemporaryDirectory() as folder:
         compiled = None if pure else compiled_core(status.update)
         status.update("making the records")
-        records = traffic.make_once(events, "typical", rate, seed)
-        path = Path(folder) / "records"
-        health_run.write(records, path)
+        steady = traffic.make_steady(events, "typical", rate, seed)
+        path, part = Path(folder) / "records", measured_batches(steady)
+        health_run.write(steady.records, path)
         try:
             if instructions:
                 status.update("counting instructions (some minutes)")
-                counts = health_count.count(compiled, path, busy(records))
+                counts = health_count.count(compiled, path, part)
             else:
                 measured = _measure(compiled, path, rounds, repeats, status.update)
         except MeasurementError as error:
             raise click.ClickException(str(error)) from error
     if instructions:
-        _show_instructions(counts, busy(records) * BATCH, what)
+        _show_instructions(counts, len(part) * BATCH, what)
     else:
-        _show(records, measured, what)
+        _show(measured, part, what)
 
 
 def _measure(
@@ -78,9 +77,9 @@ def _measure(
     return measured
 
 
-def busy(records: list[traffic.Record]) -> int:
-    """Return how many of the batches come while messages are still sent."""
-    return max(place for place, record in enumerate(records) if record[0] == SUBMIT) // BATCH
+def measured_batches(steady: traffic.Steady) -> range:
+    """Return which of the batches have no event from before the steady traffic, and are full."""
+    return range(-(-steady.warm // BATCH), len(steady.records) // BATCH)
 
 
 def costs(batches: list[list[int]], events: int) -> list[float]:
@@ -89,39 +88,34 @@ def costs(batches: list[list[int]], events: int) -> list[float]:
     return [*stages, sum(stages)]
 
 
-def shares(measured: list[Times], which: slice) -> list[float]:
+def shares(measured: list[Times], part: range) -> list[float]:
     """Return by how much route health adds to the CPU time of these batches, in each process, the least first."""
-    sums = [[sum(map(sum, times[way][which])) for way in WAYS] for times in measured]
+    sums = [[sum(map(sum, times[way][part.start : part.stop])) for way in WAYS] for times in measured]
     return sorted(with_health / without - 1 for without, with_health in sums)
 
 
 def _show_instructions(counts: dict[str, int], events: int, what: str) -> None:
     console = Console(highlight=False)
-    console.print(f"Instructions per event while messages are sent, {events:,} events, {what}:")
+    console.print(f"Instructions per event of steady traffic, {events:,} events, {what}:")
     for way in WAYS:
         console.print(f"{counts[way] / events:9,.0f} {way}{' route health' if way == WITH else ''}")
     console.print(f"route health adds {counts[WITH] / counts[WITHOUT] - 1:.1%}")
 
 
-def _show(records: list[traffic.Record], measured: list[Measured], what: str) -> None:
+def _show(measured: list[Measured], part: range, what: str) -> None:
     console = Console(highlight=False)
-    sent, told = busy(records), measured[-1]["told"]
-    all_times = [found["times"] for found in measured]
-    parts = [(f"all {len(records):,} events", slice(None), len(records))]
-    if sent:
-        parts.append((f"while messages are sent, {sent * BATCH:,} events", slice(sent), sent * BATCH))
-    for title, part, events in parts:
-        table = Table(title=f"CPU us per event, {title}, {what}")
-        for column in ("stage", "without", "with route health", "difference"):
-            table.add_column(column, justify="left" if column == "stage" else "right")
-        each = [[costs(times[way][part], events) for times in all_times] for way in WAYS]
-        without, with_health = ([median(stage) for stage in zip(*found, strict=True)] for found in each)
-        for name, before, after in zip((*STAGES, "all"), without, with_health, strict=True):
-            table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
-        console.print(table)
-        added = shares(all_times, part)
-        console.print(f"route health adds {median(added):.1%} ({added[0]:.1%} to {added[-1]:.1%})\n")
-    console.print(f"{told:,} records of route health, one for {len(records) / max(1, told):.0f} events")
+    events, all_times = len(part) * BATCH, [found["times"] for found in measured]
+    table = Table(title=f"CPU us per event of steady traffic, {events:,} events, {what}")
+    for column in ("stage", "without", "with route health", "difference"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    each = [[costs(times[way][part.start : part.stop], events) for times in all_times] for way in WAYS]
+    without, with_health = ([median(stage) for stage in zip(*found, strict=True)] for found in each)
+    for name, before, after in zip((*STAGES, "all"), without, with_health, strict=True):
+        table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
+    console.print(table)
+    added, told = shares(all_times, part), sum(measured[-1]["told"][part.start : part.stop])
+    console.print(f"route health adds {median(added):.1%} ({added[0]:.1%} to {added[-1]:.1%} in single processes)")
+    console.print(f"{told:,} records of route health, one for {events / max(1, told):.0f} events")
 
 
 if __name__ == "__main__":

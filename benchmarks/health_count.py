@@ -2,8 +2,8 @@
 
 `benchmarks.health_cost --instructions` calls `count`, which runs this module under valgrind: `python -m
 benchmarks.health_count RECORDS WAY BATCHES` works through so many batches, with route health or without. What the start
-costs is known from runs with no batches. What an instruction costs differs (memory!), so this is no time; but where the
-time of single processes is off by several percent, it tells what a change has saved.
+and the first batches cost is known from runs that end with them. What an instruction costs differs (memory!), so this
+is no time; but where the time of single processes is off by several percent, it tells what a change has saved.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _ROOM = 1 << 28
 """Bytes of an LMDB file: valgrind maps no larger one."""
 
 
-def count(compiled: Path | None, path: Path, batches: int) -> dict[str, int]:
-    """Return the instructions of the worker's own work on so many batches of the records at `path`, each way."""
-    runs = list(product(WAYS, (0, batches)))
+def count(compiled: Path | None, path: Path, part: range) -> dict[str, int]:
+    """Return the instructions of the worker's own work on some of the batches of the records at `path`, each way."""
+    runs = list(product(WAYS, (part.start, part.stop)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(runs, pool.map(lambda run: _instructions(compiled, path, *run), runs), strict=True))
-    return {way: found[way, batches] - found[way, 0] for way in WAYS}
+    return {way: found[way, part.stop] - found[way, part.start] for way in WAYS}
 
 
 def _instructions(compiled: Path | None, path: Path, way: str, batches: int) -> int:

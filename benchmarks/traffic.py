@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from confluent_kafka import Producer
@@ -96,11 +96,43 @@ def make(events: int, mix: str, rate: float, seed: int) -> DataSet:
     return found
 
 
-def make_once(events: int, mix: str, rate: float, seed: int) -> list[Record]:
-    """Make about so many records of the traffic proper, to its end."""
-    found = DataSet([], 0, int(events / EVENTS_PER_MESSAGE) + 1)
-    _add(found, Traffic(config(mix, found.messages, rate, _start_ms(), True), seed))
-    return found.records
+class Steady(NamedTuple):
+    """Records of traffic that goes on for ever. Before `warm` (a place) is only what has consequences after it."""
+
+    records: list[Record]
+    warm: int
+
+
+def make_steady(events: int, mix: str, rate: float, seed: int) -> Steady:
+    """Cut about so many events out of steady traffic, and put before them what they need.
+
+    A message's report may come hours later. In traffic that begins and ends it falls into a time in which nothing else
+    happens; in traffic that goes on it falls among other messages' events. So time goes round here, with a period in
+    which all messages are sent: what arrives in a later one has a message of its own, sent as many periods before.
+    """
+    messages, start_ms = int(events / EVENTS_PER_MESSAGE) + 1, _start_ms()
+    period_ms = max(1, int(messages / rate * 1_000))
+    lives: dict[str, list[Arrival]] = {}
+    for arrival in Traffic(config(mix, messages, rate, start_ms, True), seed):
+        lives.setdefault(arrival.key, []).append(arrival)
+    found: list[Arrival] = []
+    for life in lives.values():
+        for rounds in {(arrival.at_ms - start_ms) // period_ms for arrival in life}:
+            earlier = [_earlier(arrival, rounds, rounds * period_ms) for arrival in life]
+            found += [arrival for arrival in earlier if arrival.at_ms < start_ms + period_ms]
+    found.sort(key=lambda arrival: arrival.at_ms)
+    data = DataSet([], 0, messages)
+    _add(data, found)
+    return Steady(data.records, sum(arrival.at_ms < start_ms for arrival in found))
+
+
+def _earlier(arrival: Arrival, rounds: int, by_ms: int) -> Arrival:
+    """Move an arrival to an earlier time, with all times in it; it is another message's then."""
+    record: Any = arrival.record
+    times = {name: getattr(record, name) for name in record._fields if name.endswith("_at_ms")}
+    moved = {name: at_ms - by_ms for name, at_ms in times.items() if at_ms is not None}
+    name = f"{record.message_id}~{rounds}" if rounds else record.message_id
+    return arrival._replace(at_ms=arrival.at_ms - by_ms, record=record._replace(message_id=name, **moved))
 
 
 def _start_ms() -> int:

@@ -1,8 +1,9 @@
 """One correlate worker in a process of its own: reads everything under a prefix, prints what that took as JSON.
 
 `benchmarks.bench` starts it: `python -m benchmarks.worker_run BOOTSTRAP PREFIX STATE_DIR RECORDS LAST CORE`, and after
-that any of `health` (with route health, else without), `defaults` (with that and the receipt index), `stages` for the
-breakdown, `profile=FILE` for a profile of the measured part (`pstats`).
+that any of `health` (with route health, else without), `index` (with the receipt index, else without), `defaults` (as
+it runs unless told otherwise: with both), `stages` for the breakdown, `profile=FILE` for a profile of the measured
+part (`pstats`).
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ def main(arguments: list[str]) -> None:
         "topics": {"prefix": prefix},
     }
     if "defaults" not in more:
-        sections |= {"correlate": {"route_health": "health" in more}, "defaults": {"reports_by": "message_id"}}
+        sections["correlate"] = {"route_health": "health" in more}
+        if "index" not in more:
+            sections["defaults"] = {"reports_by": "message_id"}
     settings = settings_from(sections)
     worker = CorrelateWorker(settings, Path(state_dir), "bench")
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 import pytest
 
 from benchmarks import health_cost, health_run, stages, traffic, usage
 from benchmarks.report import CONSUME, CPU, FAUST, OURS, SPEED, Report
-from streams.events import DELIVERY_REPORT, SUBMIT
+from streams.events import DELIVERY_REPORT, DeliveryReport
 from streams.runtime.output import Output
+from streams.simulator import Traffic
 
 
 def test_a_window_reaches_from_the_first_record_to_the_mark_after_the_last_wanted_one() -> None:
@@ -161,8 +163,7 @@ def test_the_cost_of_route_health_is_told_by_stage_beside_the_same_work_without_
     monkeypatch.setattr(health_run._Nowhere, "produce", lambda _, *what: sent.append(what))
     monkeypatch.setattr(time, "process_time_ns", lambda: len(sent))
     monkeypatch.setattr(health_run, "BATCH", 1_000)
-    records = traffic.make_once(3_000, "typical", 2_000.0, 1)
-    assert len(records) == pytest.approx(3_000, rel=0.25)
+    records = traffic.make_steady(3_000, "typical", 2_000.0, 1).records
     found = health_run.measure(records, 1)
     assert len(found["times"]["with"]) == -(-len(records) // 1_000) > 1
     without, with_health = ([sum(stage) for stage in zip(*found["times"][way], strict=True)] for way in health_run.WAYS)
@@ -171,7 +172,8 @@ def test_the_cost_of_route_health_is_told_by_stage_beside_the_same_work_without_
     assert without == [0, 0, statuses, 0, 0]
     assert with_health == [0, 0, statuses, told, 0]
     assert statuses > 2_500
-    assert told > found["told"] > 100  # heartbeats are no totals
+    assert len(found["told"]) == len(found["times"]["with"])
+    assert told > sum(found["told"]) > 100  # heartbeats are no totals
 
 
 def test_of_each_batch_and_stage_the_shortest_time_counts() -> None:
@@ -181,13 +183,40 @@ def test_of_each_batch_and_stage_the_shortest_time_counts() -> None:
     assert health_run.shortest(first, second) == {"without": [[3, 2], [5, 1]], "with": [[1, 0], [1, 1]]}
 
 
-def test_what_comes_while_messages_are_sent_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_cost, "BATCH", 2)
-    records = [(SUBMIT, b"", ""), (DELIVERY_REPORT, b"", "")] * 2 + [(DELIVERY_REPORT, b"", "")] * 3
-    assert health_cost.busy(records) == 1
+def test_of_steady_traffic_the_full_batches_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_cost, "BATCH", 10)
+    record = ("sms.submit", b"", "")
+    assert health_cost.measured_batches(traffic.Steady([record] * 59, 21)) == range(3, 5)
+    assert health_cost.measured_batches(traffic.Steady([record] * 60, 20)) == range(2, 6)
+
+
+def test_steady_traffic_has_every_event_once_within_the_time_in_which_messages_are_sent() -> None:
+    """And what its messages did before that."""
+    records, warm = traffic.make_steady(6_000, "typical", 2_000.0, 1)
+    once = list(Traffic(traffic.config("typical", int(6_000 / 3.3) + 1, 2_000.0, traffic._start_ms(), True), 1))
+    kinds = Counter(topic for topic, _, _ in records[warm:])
+    assert kinds == Counter(topic for _, topic, _ in once)
+    before, within = ({key for _, _, key in part} for part in (records[:warm], records[warm:]))
+    assert before < within
+    assert {key.partition("~")[0] for key in within} == {arrival.key for arrival in once}
+
+
+def test_what_happens_in_a_later_period_is_that_of_a_message_sent_as_much_earlier() -> None:
+    report = next(a for a in Traffic(traffic.config("typical", 99, 9.0, 10**12, True), 1) if a.topic == DELIVERY_REPORT)
+    moved = traffic._earlier(report, 3, 7_000)
+    assert moved.at_ms == report.at_ms - 7_000
+    assert moved.key == f"{report.key}~3"
+    assert isinstance(moved.record, DeliveryReport)
+    assert isinstance(report.record, DeliveryReport)
+    assert moved.record.received_at_ms == report.record.received_at_ms - 7_000
+    assert moved.record.code == report.record.code
+    assert traffic._earlier(report, 0, 0) == report
+
+
+def test_costs_are_per_event_and_shares_per_process() -> None:
     assert health_cost.costs([[1_000, 3_000], [2_000, 4_000]], 2) == [1.5, 3.5, 5.0]
     measured = [
         {"without": [[50, 50], [7, 8]], "with": [[55, 55], [9, 9]]},
         {"without": [[10, 90], [7, 8]], "with": [[10, 95], [9, 9]]},
     ]
-    assert health_cost.shares(measured, slice(1)) == pytest.approx([0.05, 0.1])
+    assert health_cost.shares(measured, range(1)) == pytest.approx([0.05, 0.1])
