@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, sleep
 
 from streams.kafka.asking import topic_partitions
@@ -33,17 +33,23 @@ def check_topics(kafka: Mapping[str, str], processor: Processor, prefix: str, st
     inputs = [source.topic for source in processor.sources]
     joined = [prefix + topic for topic in (*inputs, *processor.joined, processor.changelog)]
     wanted = [*joined, *(prefix + topic for topic in processor.others)]
-    give_up_at = monotonic() + _NEW_TOPIC_S
-    while True:
-        known = patiently("topics", stopping, topic_partitions, kafka, CALL_S)
-        missing = [topic for topic in wanted if not known.get(topic)]
-        if not missing:
-            break
-        if monotonic() > give_up_at:
-            raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
-        sleep(_LOOK_AGAIN_S)
+    known = present_topics(kafka, wanted, stopping)
     counts = {topic: known[topic] for topic in joined}
     if len(set(counts.values())) > 1:
         shown = ", ".join(f"{topic} {count}" for topic, count in counts.items())
         raise TopicsError(f"these topics need one number of partitions, run `sms-streams topics check`: {shown}")
     return counts[joined[0]]
+
+
+def present_topics(kafka: Mapping[str, str], wanted: Iterable[str], stopping: Callable[[], bool]) -> dict[str, int]:
+    """Return the partitions of the cluster's topics; raises `TopicsError` where one that is wanted is not there."""
+    wanted = list(wanted)
+    give_up_at = monotonic() + _NEW_TOPIC_S
+    while True:
+        known = patiently("topics", stopping, topic_partitions, kafka, CALL_S)
+        missing = [topic for topic in wanted if not known.get(topic)]
+        if not missing:
+            return known
+        if monotonic() > give_up_at:
+            raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
+        sleep(_LOOK_AGAIN_S)

@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_named_and_holds_nothing_up(value: bytes | None, 
     assert says in detail
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([e for e in EXAMPLES if e.topic == events.SUBMIT]), st.data())
 def test_a_damaged_record_never_stops_its_neighbours(example: Example, data: st.DataObject) -> None:
     body = bytearray(example.body)

@@ -90,7 +90,7 @@ def test_every_revision_of_random_histories() -> None:
     assert sum(cases_run) > 500
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases())
 def test_every_revision_of_any_history(case: Case) -> None:
     _encode_every_revision(case)

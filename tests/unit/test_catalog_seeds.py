@@ -6,7 +6,7 @@ import csv
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import default_catalog
@@ -258,7 +258,6 @@ def test_every_spelling_in_a_file_means_its_row(dialect: str) -> None:
                 assert CATALOG.answer(dialect, f" {word}") == entry.answer()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=200))
 def test_anything_can_be_looked_up(code: str, text: str) -> None:
     for dialect in CATALOG.dialects:

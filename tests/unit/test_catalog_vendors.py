@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import default_catalog
@@ -185,7 +185,6 @@ def test_aws_sns_tells_in_words() -> None:
     assert CATALOG.report("aws", "FAILURE", "", "no idea").reason == "undeliverable"
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(CATALOG.files)), st.text(max_size=20), st.text(max_size=20))
 def test_any_code_and_error_code_can_be_looked_up(dialect: str, code: str, err: str) -> None:
     CATALOG.report(dialect, code, err)

@@ -24,7 +24,7 @@ from tests.adapters import FOR_EVER, Run
 from tests.histories import random_config, random_history
 from tests.unit.test_step_laws import as_of, cut, rules_of, traffic
 
-laws = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+laws = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHORT = Keeping(settled_ms=5_000, derived_ms=60_000, unmatched_ms=5_000)
 
 

@@ -91,7 +91,7 @@ def test_every_line_gives_an_object_in_order_whatever_it_is() -> None:
 
 
 @given(st.lists(st.binary(max_size=60).map(lambda octets: octets.replace(b"\n", b"")), max_size=8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_as_many_objects_as_lines(lines: list[bytes]) -> None:
     assert len(run(b"".join(line + b"\n" for line in lines))) == len(lines)
 

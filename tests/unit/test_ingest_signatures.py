@@ -282,7 +282,7 @@ def test_nobody_needs_to_sign_where_that_was_said() -> None:
 HEADERS = sorted({header for _, call, _ in SIGNED.values() for header in call.headers})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(sorted(SIGNED)),
     st.dictionaries(st.sampled_from(HEADERS), st.text(max_size=60)),

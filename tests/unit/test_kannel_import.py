@@ -403,7 +403,7 @@ def lines(draw: st.DrawFn) -> bytes:
     return text[:cut] if draw(st.integers(0, 9)) == 0 else text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(lines(), max_size=30), st.sampled_from([None, 0, 5_000]))
 def test_no_line_is_lost_and_none_does_harm(texts: list[bytes], hold_ms: int | None) -> None:
     importer = KannelImport(Options(hold_ms=hold_ms, keep_ms=hold_ms))

@@ -28,7 +28,7 @@ from tests.oracle_facts import duration_ms
 
 CODES = CodesWithUnconfirmed()
 GOLDEN = load()
-laws = settings(deadline=None, max_examples=60)
+laws = settings(max_examples=60)
 any_case = cases(extra_codes=OTHER_DIALECTS_CODES)
 
 

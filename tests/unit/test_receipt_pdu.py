@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.events import DeliveryReport
@@ -88,7 +88,6 @@ def test_a_receipt_becomes_a_report() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), st.dictionaries(st.sampled_from([0x1E, 0x423, 0x424, 0x427]), st.binary(max_size=20)))
 def test_any_octets_can_be_read(body: bytes, tlvs: dict[int, bytes]) -> None:
     to_report(read_receipt(body, tlvs, 8), "p", NOVEMBER_2026)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.receipts.dates import parse_date
@@ -102,7 +102,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=60).map("".join)))
 def test_reading_never_fails(body: str) -> None:
     receipt = parse_receipt(body)
@@ -112,21 +111,18 @@ def test_reading_never_fails(body: str) -> None:
     parse_date(body)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_reading_octets_never_fails(octets: bytes) -> None:
     for encoding in ("latin-1", "utf-16-be", "utf-16-le", "utf-8"):
         parse_receipt(octets.decode(encoding, "replace"))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=120), st.sampled_from(["text:", "Text:", "TEXT:", "text: "]))
 def test_no_id_is_ever_taken_from_the_message(message: str, key: str) -> None:
     receipt = parse_receipt(f"sub:001 stat:DELIVRD err:000 {key}{message}")
     assert (receipt.id, receipt.stat, receipt.err) == (None, "DELIVRD", "000")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=120))
 def test_the_message_changes_nothing_that_stands_before_it(message: str) -> None:
     body = "id:7 sub:001 dlvrd:001 submit date:2611221359 done date:2611221401 stat:DELIVRD err:000 text:"
@@ -136,7 +132,6 @@ def test_the_message_changes_nothing_that_stands_before_it(message: str) -> None
 KEYS = [("id", "a-1"), ("sub", "001"), ("dlvrd", "000"), ("submit date", "2611221359"), ("done date", "2611221401")]
 
 
-@settings(deadline=None)
 @given(
     st.permutations([*KEYS, ("stat", "UNDELIV"), ("err", "027")]),
     st.sampled_from([" ", "  ", "\t", "\n", ";", ",", "|"]),
@@ -146,7 +141,6 @@ def test_the_order_and_the_separator_do_not_matter(order: list[tuple[str, str]],
     assert receipt[:7] == ("a-1", "001", "000", "2611221359", "2611221401", "UNDELIV", "027")
 
 
-@settings(deadline=None)
 @given(st.permutations([*KEYS[1:], ("stat", "UNDELIV"), ("err", "027")]))
 def test_glued_keys_are_told_apart_in_any_order(order: list[tuple[str, str]]) -> None:
     receipt = parse_receipt("id:42" + "".join(f"{key}:{value}" for key, value in order))

@@ -18,7 +18,7 @@ from streams.settings import settings_from
 from tests.receipts import DAY, HOUR, MINUTE, RULES, START_MS, Cluster, World, cut, rules_of
 from tests.unit.test_changelog import Log
 
-laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+laws = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KEEPINGS = {
     "long": ResolveKeeping(DAY, 400 * DAY, HOUR),
     "short": ResolveKeeping(HOUR, 2 * DAY, MINUTE),

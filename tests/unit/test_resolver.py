@@ -32,7 +32,7 @@ from tests.receipts import (
 from tests.resolve_oracle import outcomes
 
 T = START_MS
-laws = settings(max_examples=150, deadline=None)
+laws = settings(max_examples=150)
 seeds = st.integers(0, 1 << 32)
 
 

@@ -26,7 +26,7 @@ from tests.adapters import FOR_EVER
 from tests.histories import event_time_ms
 from tests.unit.test_step_laws import as_of, cut, rules_of, segmented, simple, traffic
 
-laws = settings(max_examples=60, deadline=None)
+laws = settings(max_examples=60)
 seeds = st.integers(0, 1 << 32)
 START_MS = 1_767_225_600_000
 NEVER_MS = 10**15

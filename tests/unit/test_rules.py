@@ -50,13 +50,13 @@ def test_core_agrees_with_the_oracle_on_random_histories(seed: int) -> None:
         _agree(random_case(random.Random(number)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_core_agrees_with_the_oracle(case: Case) -> None:
     _agree(case)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases(), st.randoms(use_true_random=False))
 def test_order_and_duplicates_do_not_matter(case: Case, rng: random.Random) -> None:
     rules = settings_from(case.config).rules()

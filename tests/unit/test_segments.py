@@ -6,7 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.cli.segments import segments as command
@@ -82,7 +82,6 @@ def test_plainer_text_keeps_what_the_alphabet_has() -> None:
     assert plainer("Привет 😊") == "Привет 😊"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=800))
 def test_more_text_never_takes_fewer_parts_and_fits_into_them(text: str) -> None:
     told = count_segments(text)

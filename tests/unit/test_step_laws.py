@@ -22,7 +22,7 @@ from tests.golden_histories import event
 from tests.histories import event_time_ms, random_config, random_history
 from tests.oracle import message_row
 
-laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+laws = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 1 << 32)
 
 
@@ -161,7 +161,7 @@ def simple(rng: random.Random, message_id: str) -> list[Event]:
     return [event(fields) for fields in events]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seeds)
 def test_shortcuts_for_whole_messages_give_what_the_rules_give(seed: int) -> None:
     rng = random.Random(seed)
@@ -198,7 +198,7 @@ def segmented(rng: random.Random, message_id: str) -> list[Event]:
     return events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seeds, st.sampled_from(["all", "all", "first", "any"]))
 def test_shortcuts_for_segments_give_what_the_rules_give(seed: int, receipt_parts: str) -> None:
     rng = random.Random(seed)

@@ -231,7 +231,7 @@ def test_time_is_linear_in_the_size_of_a_body() -> None:
 VENDORS = st.sampled_from(sorted(known_vendors()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VENDORS, st.one_of(st.binary(max_size=300), st.text(max_size=200)), st.text(max_size=40))
 def test_no_body_whatever_makes_anything_but_events_or_the_one_error(
     vendor: str, body: bytes | str, content_type: str
@@ -250,7 +250,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(GOLDEN), st.data())
 def test_an_example_with_something_else_in_any_place_never_breaks(example: dict[str, Any], data: st.DataObject) -> None:
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.events import ANOMALY, DEAD_LETTER, ROUTE_HEALTH
-from streams.kafka.asking import topic_partitions
-from streams.runtime.errors import TopicsError, patiently
+from streams.runtime.errors import TopicsError
+from streams.runtime.preflight import present_topics
 from streams.settings import Settings
 
 GROUP_TOPIC = "sms.detect-group"
@@ -14,15 +14,11 @@ CHANGELOG = "sms.detect-changelog"
 BEAT = "from:"
 """Keys of the group topic: the name of a group, or this and the partition from which a heartbeat comes."""
 _TOPICS = (ROUTE_HEALTH, GROUP_TOPIC, CHANGELOG, ANOMALY, DEAD_LETTER)
-_ASK_S = 10.0
 
 
 def partitions(settings: Settings, stopping: Callable[[], bool]) -> dict[str, int]:
     """Return the partitions of the cluster's topics; Faust would wait for ever for one that is missing."""
-    known = patiently("topics", stopping, topic_partitions, settings.kafka, _ASK_S)
-    missing = [settings.topic_prefix + name for name in _TOPICS if not known.get(settings.topic_prefix + name)]
-    if missing:
-        raise TopicsError(f"there is no topic {', '.join(missing)}: run `sms-streams topics create`")
+    known = present_topics(settings.kafka, (settings.topic_prefix + name for name in _TOPICS), stopping)
     grouped, changelog = (known[settings.topic_prefix + name] for name in (GROUP_TOPIC, CHANGELOG))
     if grouped != changelog:
         raise TopicsError(
