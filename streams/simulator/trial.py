@@ -189,12 +189,10 @@ def trials(world: World, day: int, kinds: tuple[str, ...], tell: Tell) -> list[T
 
 
 def _hour(messages: Messages, day: int, rng: np.random.Generator) -> int:
-    """Choose an hour; where there are hours without traffic (campaigns), one with."""
-    start_ms = START_MS + day * DAY_MS
-    sizes = [
-        int(((messages.at_ms >= start_ms + h * HOUR_MS) & (messages.at_ms < start_ms + h * HOUR_MS + HOUR_MS)).sum())
-        for h in _HOURS
-    ]
+    """Choose an hour; where there is not always traffic (campaigns), one with traffic when the incident is on."""
+    at_ms = messages.at_ms - START_MS - day * DAY_MS
+    starts = [hour * HOUR_MS + BEFORE_MS for hour in _HOURS]
+    sizes = [int(((at_ms >= start) & (at_ms < start + INCIDENT_MS)).sum()) for start in starts]
     busy = [hour for hour, size in zip(_HOURS, sizes, strict=True) if size >= max(sizes) / 3]
     return int(rng.choice(busy))
 
