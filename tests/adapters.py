@@ -12,7 +12,7 @@ from streams.correlator.store import MemoryStore, Store
 from streams.correlator.streamtime import INPUTS, StreamTime
 from streams.correlator.timeouts import Keeping, Rules
 from streams.correlator.verdict import message_status
-from streams.events import Event, MessageStatus, Submit, SubmitResponse
+from streams.events import Event, MessageStatus
 from tests.oracle_facts import AnswerOutcome, ReportOutcome
 
 FOR_EVER = Keeping(settled_ms=10**13, derived_ms=10**13, unmatched_ms=10**13)
@@ -34,12 +34,7 @@ class CatalogCodes:
 def facts_of(events: Iterable[Event]) -> Facts:
     facts = Facts()
     for event in events:
-        if isinstance(event, Submit):
-            facts.add_submit(event)
-        elif isinstance(event, SubmitResponse):
-            facts.add_answer(event)
-        else:
-            facts.add_report(event)
+        facts.add(event)
     return facts
 
 

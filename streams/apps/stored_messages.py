@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from streams.clickhouse.backend import Database, Params
 from streams.clickhouse.stored import stored_by_message
 from streams.correlator.facts import Facts
-from streams.events import Event, MessageStatus, Submit, SubmitResponse
+from streams.events import Event, MessageStatus
 
 Key = tuple[bytes, bytes]
 """Message id and account: in this order the tables give them, sorted by their bytes."""
@@ -49,17 +49,8 @@ def _facts(events: Iterator[tuple[int, Event]]) -> Iterator[tuple[Key, int, Fact
         facts = Facts()
         partition = 0
         for partition, event in group:  # noqa: B007 (the last one's partition is that of all)
-            _add(facts, event)
+            facts.add(event)
         yield key, partition, facts
-
-
-def _add(facts: Facts, event: Event) -> None:
-    if isinstance(event, Submit):
-        facts.add_submit(event)
-    elif isinstance(event, SubmitResponse):
-        facts.add_answer(event)
-    else:
-        facts.add_report(event)
 
 
 def _rows(db: Database, where: str, params: Params | None) -> Iterator[tuple[Key, dict[str, Any]]]:

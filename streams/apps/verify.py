@@ -146,9 +146,9 @@ class _Comparison:
     def read_again(self, db: Database) -> None:
         """Read the doubtful messages again and count those that are right now. Some may have left the tables."""
         asked, self.doubtful = self.doubtful, {}
-        keys = iter(sorted(asked))
-        while some := list(islice(keys, _AT_ONCE)):
-            for message in stored_messages(db, sorted({message_id.decode() for message_id, _ in some})):
+        ids = iter(sorted({message_id.decode() for message_id, _ in asked}))
+        while some := list(islice(ids, _AT_ONCE)):
+            for message in stored_messages(db, some):
                 if message.key not in asked:
                     continue
                 outcome, _ = self._compare(message, self._reached.get(message.partition, 0))
@@ -174,8 +174,9 @@ class _Comparison:
         verdict, passed_ms = _reach(facts, self._rules, verdict, int(row["version"]))
         if passed_ms and verdict.version == row["version"]:
             self._reached[message.partition] = max(passed_ms, self._reached.get(message.partition, 0))
-        columns = _differing(facts, verdict, row)
-        return (_different(verdict, row, columns) if columns else _EQUAL), verdict.deadline_ms
+        wanted = message_status(row["campaign"], row["created_at_ms"], verdict)
+        columns = _differing(facts, wanted, row)
+        return (_different(wanted, row, columns) if columns else _EQUAL), verdict.deadline_ms
 
 
 def _reach(facts: Facts, rules: Rules, verdict: Verdict, version: int) -> tuple[Verdict, int]:
@@ -189,8 +190,7 @@ def _reach(facts: Facts, rules: Rules, verdict: Verdict, version: int) -> tuple[
     return verdict, passed_ms
 
 
-def _differing(facts: Facts, verdict: Verdict, row: dict[str, Any]) -> tuple[str, ...]:
-    wanted = message_status(row["campaign"], row["created_at_ms"], verdict)
+def _differing(facts: Facts, wanted: MessageStatus, row: dict[str, Any]) -> tuple[str, ...]:
     columns = tuple(name for name in COMPARED if getattr(wanted, name) != row[name])
     submits = [*facts.submits.values(), *facts.set_aside]
     filed = [(s.campaign, s.submitted_at_ms if s.created_at_ms is None else s.created_at_ms) for s in submits]
@@ -205,7 +205,6 @@ def _missing(verdict: Verdict) -> Outcome:
     return Outcome("missing", f"{verdict.submit.message_id}: has a submit among the raw events, but no row")
 
 
-def _different(verdict: Verdict, row: dict[str, Any], columns: tuple[str, ...]) -> Outcome:
-    wanted = message_status(row["campaign"], row["created_at_ms"], verdict)
+def _different(wanted: MessageStatus, row: dict[str, Any], columns: tuple[str, ...]) -> Outcome:
     shown = ", ".join(f"{name} is {row.get(name)!r}, should be {getattr(wanted, name, '')!r}" for name in columns)
     return Outcome("different", f"{row['message_id']}: {shown}", columns)

@@ -33,6 +33,14 @@ class Facts:
         """Number of distinct facts."""
         return len(self.submits) + len(self.set_aside) + len(self.answers) + len(self.reports)
 
+    def add(self, event: Submit | SubmitResponse | DeliveryReport) -> bool:
+        """Take in an event; False where nothing is different now."""
+        if isinstance(event, Submit):
+            return self.add_submit(event)
+        if isinstance(event, SubmitResponse):
+            return self.add_answer(event)
+        return self.add_report(event)
+
     def add_submit(self, event: Submit) -> bool:
         """Take in a submit; False where it says nothing new."""
         if not self.submits:

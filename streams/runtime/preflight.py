@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, sleep
 
 from streams.kafka.asking import topic_partitions
@@ -41,9 +41,8 @@ def check_topics(kafka: Mapping[str, str], processor: Processor, prefix: str, st
     return counts[joined[0]]
 
 
-def present_topics(kafka: Mapping[str, str], wanted: Iterable[str], stopping: Callable[[], bool]) -> dict[str, int]:
+def present_topics(kafka: Mapping[str, str], wanted: Sequence[str], stopping: Callable[[], bool]) -> dict[str, int]:
     """Return the partitions of the cluster's topics; raises `TopicsError` where one that is wanted is not there."""
-    wanted = list(wanted)
     give_up_at = monotonic() + _NEW_TOPIC_S
     while True:
         known = patiently("topics", stopping, topic_partitions, kafka, CALL_S)

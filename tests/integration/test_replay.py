@@ -348,6 +348,21 @@ def test_verify_waits_for_rows_whose_events_are_there_already(tmp_path: Path) ->
         assert verify(db, settings_from({}).rules(), patience_s=0).examples == report.examples
 
 
+def test_verify_counts_each_message_once_where_accounts_share_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the messages that are read again are more than are read at once."""
+    monkeypatch.setattr("streams.apps.verify._AT_ONCE", 1)
+    events = [event | {"account": account} for account in ("a", "b") for event in some_events(3)]
+    replay(tmp_path / "db", [write(tmp_path / "1.ndjson", events)], T0 + 2 * 86_400_000)
+    comes = "INSERT INTO sms.messages SELECT * FROM aside"
+    with opened(tmp_path / "db") as db:
+        set_back(db, "'m1', 'm2'", "'enroute' AS status")
+        live: Any = GoesOn(db, 1, lambda: db.execute(comes))
+        report = verify(live, settings_from({}).rules(), patience_s=0)
+    assert (report.messages, report.equal, report.differences) == (6, 6, 0)
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [

@@ -18,7 +18,7 @@ _TOPICS = (ROUTE_HEALTH, GROUP_TOPIC, CHANGELOG, ANOMALY, DEAD_LETTER)
 
 def partitions(settings: Settings, stopping: Callable[[], bool]) -> dict[str, int]:
     """Return the partitions of the cluster's topics; Faust would wait for ever for one that is missing."""
-    known = present_topics(settings.kafka, (settings.topic_prefix + name for name in _TOPICS), stopping)
+    known = present_topics(settings.kafka, [settings.topic_prefix + name for name in _TOPICS], stopping)
     grouped, changelog = (known[settings.topic_prefix + name] for name in (GROUP_TOPIC, CHANGELOG))
     if grouped != changelog:
         raise TopicsError(
