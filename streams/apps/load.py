@@ -39,6 +39,7 @@ from streams.clickhouse.tables import LOADED_TOPICS, OTHERS_DEAD_LETTER
 from streams.codec.avro import Decoder
 from streams.codec.schemas import Registry
 from streams.kafka.client import consumer_options, describe_error
+from streams.kafka.forgotten import means_nothing
 
 GROUP = "sms-load"
 CONSUME = 10_000  # records at a time
@@ -160,7 +161,9 @@ class LoadWorker:
             if error is not None:
                 self._on_error(error, lane, message.offset())
             elif lane is not None:
-                lane.add(message.offset(), message.timestamp()[1], message.key(), message.value(), now)
+                key, value = message.key(), message.value()
+                if value is not None or not means_nothing(key, value):
+                    lane.add(message.offset(), message.timestamp()[1], key, value, now)
 
     def _on_error(self, error: KafkaError, lane: Lane | None, offset: int | None) -> None:
         if error.code() == KafkaError._PARTITION_EOF:

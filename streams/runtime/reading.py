@@ -11,6 +11,7 @@ from streams.codec.avro import Decoder
 from streams.codec.checks import TIME_FIELD, clamp, decode_events
 from streams.codec.schemas import Registry, reader_schema
 from streams.events import DELIVERY_REPORT, SUBMIT, SUBMIT_RESPONSE, DeadLetter, InputEvent
+from streams.kafka.forgotten import means_nothing
 from streams.runtime.inputs import Entry, Input
 from streams.runtime.processor import Source
 
@@ -38,6 +39,10 @@ def _earliest_stamp(messages: Sequence[KafkaMessage], numbers: Sequence[int]) ->
     return earliest
 
 
+def _means_nothing(message: KafkaMessage) -> bool:
+    return means_nothing(message.key(), message.value())
+
+
 class Reader:
     """Decodes what was consumed of the input topics and hands it to the inputs it belongs to."""
 
@@ -56,6 +61,8 @@ class Reader:
     def read(self, which: int, messages: Sequence[KafkaMessage], input_of: Callable[[int], Input]) -> tuple[int, int]:
         """Hand the messages of one input topic on; return how many records and how many unusable ones."""
         events, _, bad = decode_events(self._decoders[which], [message.value() for message in messages])
+        if any(_means_nothing(messages[position]) for position, _, _ in bad):
+            return self.read(which, [message for message in messages if not _means_nothing(message)], input_of)
         make, place = self._sources[which].make, self._time_place[which]
         if make is not None:
             events = list(map(make, events))

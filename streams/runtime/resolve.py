@@ -64,6 +64,7 @@ def resolve_processor(settings: Settings) -> Processor:
 
         return Resolver(rules, store, time, is_home), NothingBeside()
 
+    others = [DEAD_LETTER, ORPHAN_REPORT, DELIVERY_REPORT]
     return Processor(
         name="resolve",
         own=settings.resolve,
@@ -74,7 +75,8 @@ def resolve_processor(settings: Settings) -> Processor:
         ],
         changelog=RESOLVE_CHANGELOG,
         joined=[],
-        others=[DEAD_LETTER, ORPHAN_REPORT, DELIVERY_REPORT],
+        others=others,
+        written=[RESOLVE_CHANGELOG, REPARTITION, *others],
         kind=SLOTS,
         core=core,
         output=ResolveOutput,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.correlator.health import Told
+from streams.runtime.closing import Closing
 from streams.runtime.errors import FencedError, is_fenced, is_temporary
 from streams.runtime.output import BatchOutput
 from streams.runtime.processor import Work
@@ -34,12 +35,14 @@ class Transactions:
         make_producer: Callable[[], Producer],
         output: BatchOutput,
         topics: Sequence[str],
+        closing: Closing,
         stopping: Callable[[], bool],
     ) -> None:
         """`topics` are the inputs', in their order; every producer made has the same transactional id."""
         self._make_producer = make_producer
         self._output = output
         self._topics = topics
+        self._closing = closing
         self._stopping = stopping
         self._watchdog = Watchdog(_HANGS_S)
         self._failed_in_a_row = 0
@@ -51,6 +54,8 @@ class Transactions:
             try:
                 with self._watchdog.over("init_transactions"):
                     producer.init_transactions(CALL_S)
+                with self._watchdog.over("closing old transactions"):
+                    self._closing.at_start(producer)
             except KafkaException as error:
                 self._wait_after("init_transactions", error)
                 continue
@@ -95,6 +100,11 @@ class Transactions:
         with self._watchdog.over("commit_transaction"):
             self._producer.commit_transaction(CALL_S)
         self._failed_in_a_row = 0
+
+    def look_after(self) -> None:
+        """Close what a broker has forgotten, now and then; `KafkaException`: `recover` must follow."""
+        with self._watchdog.over("closing old transactions"):
+            self._closing.now_and_then(self._producer)
 
     def recover(self, error: KafkaException) -> None:
         """Undo what is open, so that the batch can be done again; raise where that would not help.

@@ -27,6 +27,8 @@ from streams.clock import now_ms
 from streams.codec.schemas import Registry
 from streams.correlator.health import Told
 from streams.kafka.client import consumer_options, producer_options
+from streams.kafka.forgotten import Forgotten
+from streams.runtime.closing import Closing
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.deadshare import DeadShare
 from streams.runtime.errors import FencedError, TooManyDeadLettersError, TopicsError, patiently, raise_for
@@ -87,6 +89,9 @@ class Worker(ABC):
             lambda: Producer(producer_options(settings.kafka, transactional_id=own_name)),
             processor.output(registry, prefix),
             self._topics,
+            Closing(
+                Forgotten(settings.kafka, [prefix + topic for topic in processor.written], self._group), settings.kafka
+            ),
             self._stopping,
         )
         self._partition_count = 0
@@ -135,6 +140,7 @@ class Worker(ABC):
         if busy:
             self._restore()
         self._batch()
+        self._look_after()
         self._pace()
 
     # ---- 1. read -----------------------------------------------------------------------------------------------
@@ -200,6 +206,12 @@ class Worker(ABC):
             done.partition.store.spill()
             self._count(done)
         self.stats.transactions += 1
+
+    def _look_after(self) -> None:
+        try:
+            self._transactions.look_after()
+        except KafkaException as error:
+            self._redo(error)
 
     def _redo(self, error: KafkaException) -> None:
         """Abort, drop the result, and take the partitions up again from what is committed."""
@@ -273,6 +285,7 @@ class Worker(ABC):
             found = self._consumer.committed(wanted, CALL_S)
         else:
             self._transactions.start()
+            self._transactions.look_after()
             other = Consumer(consumer_options(self._settings.kafka, group_id=self._group))
             try:
                 found = other.committed(wanted, CALL_S)

@@ -35,6 +35,7 @@ from streams.events import (
     SubmitResponse,
 )
 from streams.kafka.client import consumer_options, producer_options
+from streams.kafka.forgotten import means_nothing
 
 ROOT = Path(__file__).parents[2]
 TOPIC_OF = {Submit: SUBMIT, SubmitResponse: SUBMIT_RESPONSE, DeliveryReport: DELIVERY_REPORT}
@@ -197,7 +198,8 @@ class TopicReader:
         for message in self._consumer.consume(10_000, timeout_s):
             error = message.error()
             if error is None:
-                fresh.append(message)
+                if not means_nothing(message.key(), message.value()):
+                    fresh.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._ended[message.partition()] = message.offset() or 0
             else:

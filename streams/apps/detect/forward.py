@@ -14,6 +14,7 @@ from streams.codec.avro import Bad
 from streams.detectors.engine import Engine
 from streams.events import DeadLetter, RouteHealth
 from streams.health.heartbeat import heartbeat
+from streams.kafka.forgotten import means_nothing
 from streams.settings import Settings
 
 
@@ -42,7 +43,7 @@ class Forward:
         """Hand on all of a stream."""
         async for event in stream.noack().events():
             message = event.message
-            if self._too_old(message.key or b""):
+            if self._too_old(message.key or b"") or means_nothing(message.key, message.value):
                 event.ack()
                 continue
             record = self._decode(message.value)
