@@ -34,6 +34,9 @@ _BUCKETS: Final = [encode_string(name) for name in NAMES]
 _FEW: Final = 32
 _ENTRIES: Final = [bucket + encode_long(number) for bucket in _BUCKETS for number in range(_FEW)]
 """Entries of a histogram: of each bucket with each small number."""
+_GROUP: Final = 4
+_DIGITS: Final = np.array([b"%04d" % number for number in range(10**_GROUP)]).view(np.uint32)
+"""Of each group of four digits its four bytes."""
 _ZEROS: Final = [b"\0"] * RESPONSE_LATENCY
 _MEMORY: Final = 20_000
 _NULL: Final = b"\0"
@@ -63,17 +66,17 @@ class HealthEncoder:
         when = _long(WINDOW_MS) + _long(told.source_partition) + _long(told.stream_time_ms)
         window, key_of_window, start = -1, "", b""
         found: list[tuple[str, bytes]] = []
-        ranges = encode_ranges([totals.details for totals in told.totals])
-        for totals, own_ranges in zip(told.totals, ranges, strict=True):
+        encode_details([totals.details for totals in told.totals if not totals.details.encoded])
+        for totals in told.totals:
             if totals.window != window:  # the same of many, one after the other
                 window = totals.window
                 key_of_window = f":{window * WINDOW_MS}:{told.source_partition}"
                 start = _long(window * WINDOW_MS) + when
             key, head = self._routes.get(totals.route) or self._route(totals.route)
-            found.append((key + key_of_window, self._value(totals, head + start, own_ranges)))
+            found.append((key + key_of_window, self._value(totals, head + start)))
         return found
 
-    def _value(self, totals: Totals, head: bytes, ranges: bytes) -> bytes:
+    def _value(self, totals: Totals, head: bytes) -> bytes:
         pieces = [head, *_ZEROS]
         responses: list[bytes] = []
         receipts: list[bytes] = []
@@ -91,9 +94,7 @@ class HealthEncoder:
         pieces.append(self._reasons(failures))
         pieces.append(_map(responses))
         pieces.append(_map(receipts))
-        data = totals.details.distinct
-        pieces.append(_BYTES + _long(len(data)) + data if data else _NULL)
-        pieces.append(ranges)
+        pieces.append(totals.details.encoded)
         pieces.append(_strings(sample))
         return b"".join(pieces)
 
@@ -118,8 +119,14 @@ class HealthEncoder:
         return encoded
 
 
-def encode_ranges(details: Sequence[Details]) -> list[bytes]:
-    """Encode the maps of ranges of many totals, all of them at once: there are many, and nearly all names differ."""
+def encode_details(details: Sequence[Details]) -> None:
+    """Encode sketches and maps of ranges, all of them at once: there are many, and nearly all names differ."""
+    for one, ranges in zip(details, _encode_ranges(details), strict=True):
+        data = one.distinct
+        one.encoded = (_BYTES + _long(len(data)) + data if data else _NULL) + ranges
+
+
+def _encode_ranges(details: Sequence[Details]) -> list[bytes]:
     if not details:
         return []
     names = np.concatenate([one.ranges for one in details])
@@ -127,13 +134,15 @@ def encode_ranges(details: Sequence[Details]) -> list[bytes]:
     # A row for each: its digits up to the last column but one, before them how many they are, after them the count. Of
     # these numbers Avro makes one byte each; a map with larger ones is encoded by itself.
     lengths = sketch.lengths(names).astype(np.uint8)
-    longest = int(lengths.max(initial=0))
-    rows = np.empty((len(names), longest + 2), np.uint8)
-    for column in range(longest, 0, -1):
-        rest = names // np.uint64(10)
-        rows[:, column] = names - rest * np.uint64(10)
+    groups = -(-int(lengths.max(initial=0)) // _GROUP)
+    digits = np.empty((len(names), groups), np.uint32)
+    for column in range(groups - 1, -1, -1):
+        rest = names // np.uint64(10**_GROUP)
+        digits[:, column] = _DIGITS[names - rest * np.uint64(10**_GROUP)]
         names = rest
-    rows += np.uint8(ord("0"))
+    longest = _GROUP * groups
+    rows = np.empty((len(names), longest + 2), np.uint8)
+    rows[:, 1:-1] = digits.view(np.uint8).reshape(len(names), longest)
     start = np.uint8(longest) - lengths
     rows[np.arange(len(rows)), start] = lengths << 1
     rows[:, -1] = counts << 1

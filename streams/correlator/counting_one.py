@@ -12,7 +12,7 @@ from streams.correlator.facts import Facts
 from streams.correlator.lanes import KEEP_MS, Lanes, route_of
 from streams.correlator.notes import Lane, note_submit
 from streams.correlator.timeouts import Rules
-from streams.correlator.verdict import Verdict
+from streams.correlator.verdict import Finding, Verdict
 from streams.events import DeliveryReport, OrphanReport, Submit, SubmitResponse
 from streams.health import buckets
 
@@ -37,12 +37,12 @@ class OneByOne:
     # ---- events that the general rules took -----------------------------------------------------------------------
 
     def special(
-        self, facts: Facts, event: Any, verdict: Verdict, new: bool, was: Verdict | None, early: Early, said_ms: int
+        self, facts: Facts, event: Any, verdict: Verdict, new: bool, was: Finding | None, early: Early, said_ms: int
     ) -> None:
         """Note an event of which the general rules made `verdict`, at stream time `said_ms`; `facts` know it already.
 
         `new`: it is a new fact, and no copy dated earlier, nor another submit of an attempt that is handed over. `was`
-        is what was said before a report, None for a message that was open. `early` had waited for this submit.
+        is what was found before a report, None for a message that was open. `early` had waited for this submit.
         """
         submit = submit_of(facts, event)
         if event.__class__ is Submit:
@@ -61,9 +61,9 @@ class OneByOne:
             self.answer(lane, event, submit, sum(a.attempt == event.attempt for a in facts.answers) == 1)
         else:
             self._report(lane, event, submit)
-            if verdict.finding.conflict and not (was is not None and was.finding.conflict):
+            if verdict.finding.conflict and not (was is not None and was.conflict):
                 lane.log.append(m.CONFLICTS)
-            if was is None or verdict.finding.status != was.finding.status:
+            if was is None or verdict.finding.status != was.status:
                 self._settled(lane, verdict, time_of(event))
         if verdict.finding.late and event is (verdict.answer if answered else verdict.report):
             lane.log.append(m.LATE)

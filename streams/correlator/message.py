@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from streams.correlator.facts import Facts
 from streams.correlator.notes import Lane
+from streams.correlator.verdict import Finding
 from streams.events import DeliveryReport, Submit, SubmitResponse
 
 GENERAL: Final = 0
@@ -34,6 +35,7 @@ class Message(Facts):
         "drop_at_ms",
         "due_ms",
         "encoded",
+        "finding",
         "key",
         "lane",
         "longest_due_ms",
@@ -60,6 +62,8 @@ class Message(Facts):
         self.drop_at_ms: int | None = None
         self.due_ms = 0
         self.longest_due_ms = 0
+        self.finding: Finding | None = None
+        """What was last said of it; None where that was before a restore."""
         self.lane: Lane | None = None
         """What counting remembers: the message's route."""
         self.encoded: Any = None

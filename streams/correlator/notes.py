@@ -66,23 +66,28 @@ class Change(NamedTuple):
 
 
 class Notes:
-    """What the step that is going on has noted of a window, as in `Change`; ``submits`` are those of ``sizes``."""
+    """What the step that is going on has noted of a window, as in `Change`.
 
-    __slots__ = ("lanes", "logs", "named", "sizes", "submits")
+    ``recipients`` are those of the submits that ``sizes`` counts, one after the other; of each entry of a marketing
+    route ``campaigns`` has the submits' campaigns.
+    """
+
+    __slots__ = ("campaigns", "lanes", "logs", "named", "recipients", "sizes")
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.lanes: list[Lane] = []
         self.logs: list[bytes] = []
         self.sizes: list[int] = []
-        self.submits: list[Any] = []
+        self.recipients: list[str] = []
+        self.campaigns: list[list[str]] = []
         self.named: list[tuple[int, int, str]] = []
 
     def change(self, window: int, now_ms: int) -> Change:
         """Return all of it: of window `window`, the step having ended at stream time `now_ms`."""
         values = _NOBODY
-        if self.submits:
-            values = values_of([submit[8] for submit in self.submits])
+        if self.recipients:
+            values = values_of(self.recipients)
             self._sample(values)
         routes = [lane.route for lane in self.lanes]
         return Change(window, now_ms, routes, self.logs, self.sizes, values.tobytes(), self.named)
@@ -91,10 +96,12 @@ class Notes:
         """Note the marketing submits whose recipients are in the sample."""
         hashes = sketch.mix_many(values)
         sampled = np.flatnonzero(hashes & np.uint64(sketch.SAMPLE - 1) == 0)
-        places = np.searchsorted(np.cumsum(self.sizes), sampled, side="right")
-        for index, place, hash_ in zip(sampled.tolist(), places.tolist(), hashes[sampled].tolist(), strict=True):
+        ends = np.cumsum(self.sizes)
+        places = np.searchsorted(ends, sampled, side="right")
+        from_end = (sampled - ends[places]).tolist()
+        for index, place, hash_ in zip(from_end, places.tolist(), hashes[sampled].tolist(), strict=True):
             if self.lanes[place].marketing:
-                self.named.append((place, m.SAMPLE, sketch.sample_key(self.submits[index][6], hash_)))
+                self.named.append((place, m.SAMPLE, sketch.sample_key(self.campaigns[place][index], hash_)))
 
 
 _NOBODY: Final = np.empty(0, np.uint64)
@@ -103,11 +110,11 @@ _NOBODY: Final = np.empty(0, np.uint64)
 class Lane:
     """A route, and what it has noted in this step in one window, of [start_ms, end_ms).
 
-    ``log`` are `measures`, ``named`` what is counted by name, ``submits`` those whose recipients are to be looked at
-    (they are not in the log).
+    ``log`` are `measures`, ``named`` what is counted by name. Of submits whose recipients are to be looked at (they are
+    not in the log) there are ``recipients``, and where it is marketing ``campaigns``.
     """
 
-    __slots__ = ("end_ms", "log", "marketing", "named", "notes", "route", "start_ms", "submits")
+    __slots__ = ("campaigns", "end_ms", "log", "marketing", "named", "notes", "recipients", "route", "start_ms")
 
     def __init__(self, route: Route) -> None:
         """Begin in no window."""
@@ -117,26 +124,38 @@ class Lane:
         self.notes = Notes()
         self.log: list[bytes] = []
         self.named: list[tuple[int, str]] = []
-        self.submits: list[Any] = []
+        self.recipients: list[str] = []
+        self.campaigns: list[str] = []
 
     def flush(self) -> None:
         """Turn to another window, or to none: what has been noted becomes an entry."""
-        if not self.log and not self.submits and not self.named:
+        notes, log, submits = self.notes, b"", len(self.recipients)
+        if self.log:
+            log = b"".join(self.log)
+            self.log = []
+        elif not submits:
             return
-        notes = self.notes
-        for kind, name in self.named:
-            notes.named.append((len(notes.lanes), kind, name))
+        if submits:
+            log = m.SUBMITS * submits + log
+            notes.recipients += self.recipients
+            self.recipients = []
+        if self.named:
+            notes.named += [(len(notes.lanes), kind, name) for kind, name in self.named]
+            self.named = []
+        notes.campaigns.append(self.campaigns)
+        if self.campaigns:
+            self.campaigns = []
         notes.lanes.append(self)
-        notes.logs.append(m.SUBMITS * len(self.submits) + b"".join(self.log))
-        notes.sizes.append(len(self.submits))
-        notes.submits += self.submits
-        self.log, self.named, self.submits = [], [], []
+        notes.logs.append(log)
+        notes.sizes.append(submits)
 
 
 def note_submit(lane: Lane, submit: tuple[Any, ...], said_ms: int) -> None:
     """Note a submit that was handed over, and its recipient (fields by position: this is on the hot path)."""
     if said_ms < lane.end_ms + DETAIL_MS:
-        lane.submits.append(submit)
+        lane.recipients.append(submit[8])
+        if lane.marketing:
+            lane.campaigns.append(submit[6])
         return
     lane.log.append(m.SUBMITS)
     if lane.marketing:  # too late for the sketches; a sample is exact

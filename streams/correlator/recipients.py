@@ -6,7 +6,7 @@ import itertools
 import warnings
 import zlib
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -62,15 +62,21 @@ def _numbers(text: str) -> Ints | None:
             return None
 
 
-class Details(NamedTuple):
+class Details:
     """What is said of the recipients of a route in a window: the sketch of the distinct ones, and the fullest ranges.
 
-    A range is a number (a recipient without the last two digits); ``submits`` has how many there were in each.
+    A range is a number (a recipient without the last two digits); ``submits`` has how many there were in each. They are
+    told again as long as their window changes, so whoever writes them out may leave there what is ``encoded`` of them.
     """
 
-    distinct: bytes
-    ranges: UInts
-    submits: Ints
+    __slots__ = ("distinct", "encoded", "ranges", "submits")
+
+    def __init__(self, distinct: bytes, ranges: UInts, submits: Ints) -> None:
+        """Hold what is given; nothing is encoded."""
+        self.distinct = distinct
+        self.ranges = ranges
+        self.submits = submits
+        self.encoded = b""
 
     def fullest(self) -> dict[str, int]:
         """Return the ranges by name."""

@@ -18,7 +18,7 @@ from streams.correlator.shortcuts import Shortcuts
 from streams.correlator.store import Store
 from streams.correlator.streamtime import ANSWERS, REPORTS, SUBMITS, StreamTime
 from streams.correlator.timeouts import DAY, Rules
-from streams.correlator.verdict import SUBMITTED, Verdict, message_status
+from streams.correlator.verdict import SUBMITTED, Finding, Verdict, message_status
 from streams.events import DeliveryReport, Event, OrphanReport, Submit, SubmitResponse
 
 REFRESH_MS: Final = 7 * DAY
@@ -136,6 +136,7 @@ class Correlator:
             if counting is not None:
                 counting.plain(message, event, source, at, verdict, base)
             message.version = verdict[5]
+            message.finding = verdict[4]
             message.deadline_ms = deadline
             if deadline is not None:
                 due = deadline
@@ -191,13 +192,15 @@ class Correlator:
             counting.one.special(message, event, verdict, new_fact, was, early, base_ms)
         self._said(message, verdict, base_ms, delta)
 
-    def _before(self, message: Message, now: int) -> Verdict | None:
+    def _before(self, message: Message, now: int) -> Finding | None:
         """Tell where a message stood before its newest report."""
+        if message.finding is not None:
+            return message.finding
         reports = message.reports
         message.reports = reports[:-1]
         verdict = evaluate(message, self.rules, now)
         message.reports = reports
-        return verdict
+        return None if verdict is None else verdict.finding
 
     def _earlier_copy(
         self,
@@ -228,6 +231,7 @@ class Correlator:
             delta.revisions.append((message, verdict))
             delta.said_ms.append(base_ms)
             message.version = verdict.version
+            message.finding = verdict.finding
         delta.changed[message.key] = message
         self._wait(message, verdict, base_ms)
 

@@ -73,7 +73,18 @@ def mix_many(values: UInts) -> UInts:
 
 def lengths(numbers: UInts) -> npt.NDArray[np.int64]:
     """Return how many decimal digits each number has; 0 has none."""
-    return np.searchsorted(_POWERS, numbers, side="right").astype(np.int64, copy=False)
+    if not len(numbers):
+        return np.zeros(0, np.int64)
+    # Numbers of recipients are nearly all of one length or two, so a few comparisons do instead of a search for each.
+    shortest, longest = (_length(int(number)) for number in (numbers.min(), numbers.max()))
+    found = np.full(len(numbers), shortest, np.int64)
+    for power in range(shortest, longest):
+        found += numbers >= _POWERS[power]
+    return found
+
+
+def _length(number: int) -> int:
+    return len(str(number)) if number else 0
 
 
 # ---- number ranges and the sample --------------------------------------------------------------------------------
@@ -98,7 +109,7 @@ def sample_key(campaign: str, hash_: int) -> str:
     """Return the key under which `campaign_sample` counts a submit; "" where the recipient is not in the sample."""
     if hash_ % SAMPLE:
         return ""
-    return f"{campaign}/{(hash_ >> 4) & 0xFF_FFFF_FFFF:010x}"
+    return f"{campaign}/{((hash_ >> 4) & 0xFF_FFFF_FFFF).to_bytes(5).hex()}"
 
 
 def sampled_campaign(key: str) -> tuple[str, str]:

@@ -78,7 +78,7 @@ class Counted:
         self.health.restored(self.correlator.time.now_ms)
         self.correlator.counting = self.health.counting
         for message in self.correlator.store.messages.values():
-            message.lane = None  # as unpacked ones have it
+            message.lane = message.finding = None  # as unpacked ones have them
 
     def move(self) -> None:
         """A clean close leaves a checkpoint."""
