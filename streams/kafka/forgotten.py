@@ -29,9 +29,12 @@ log = logging.getLogger("sms-streams.kafka")
 
 OFFSETS = "__consumer_offsets"
 """Kafka's own topic of committed offsets."""
+_TRANSACTIONS = "__transaction_state"
 _KEY = b"\0closes a transaction"
 _ASK_S = 5.0
 _SURE_S = 1.0
+_STARTS_S = 10.0
+_AGAIN_S = 0.3
 
 Place = tuple[str, int]
 """A topic and a partition."""
@@ -54,10 +57,12 @@ class Forgotten:
         self._topics = topics
         self._group = group
         self._offsets_partitions = 0
+        self._unanswered = True
         self._alone = False
 
     def look(self) -> Stands:
         """Return where a transaction is open now; nothing where the cluster does not answer."""
+        self._unanswered = True
         try:
             places = self._places()
             # In this order: what is committed in between moves the second answer behind the first.
@@ -66,18 +71,26 @@ class Forgotten:
         except KafkaException as error:
             log.debug("cannot look for open transactions: %s", error)
             return {}
+        self._unanswered = len(closed) < len(places)
         return {place: end for place, end in closed.items() if end < written.get(place, end)}
 
     def look_twice(self) -> Stands:
-        """Return where a transaction is open and stays so for a second: those of live workers move on."""
+        """Return where a transaction is open and stays so for a second: those of live workers move on.
+
+        A broker that has just started does not answer for all its partitions yet, so that is waited for, not long.
+        """
         before = self.look()
+        give_up_s = time.monotonic() + _STARTS_S
+        while self._unanswered and time.monotonic() < give_up_s:
+            time.sleep(_AGAIN_S)
+            before = self.look()
         if not before:
             return {}
         time.sleep(_SURE_S)
         return unchanged(before, self.look())
 
     def can_be_closed(self) -> bool:
-        """Tell whether what stands here was committed: only a cluster of one broker leaves no doubt.
+        """Tell whether what stands here was committed: only where one broker has it all there is no doubt.
 
         There the markers are forgotten when it starts, of a transaction whose end was decided before. In larger ones a
         partition may have been without a leader while the transaction was being aborted.
@@ -113,14 +126,15 @@ class Forgotten:
             consumer.close()
 
     def _places(self) -> list[Place]:
-        known = self._admin.list_topics(timeout=_ASK_S)
-        self._alone = len(known.brokers) == 1
-        places = [
-            (name, number) for name in self._topics if name in known.topics for number in known.topics[name].partitions
-        ]
-        if OFFSETS in known.topics and known.topics[OFFSETS].partitions:
-            self._offsets_partitions = len(known.topics[OFFSETS].partitions)
+        known = self._admin.list_topics(timeout=_ASK_S).topics
+        places = [(name, number) for name in self._topics if name in known for number in known[name].partitions]
+        if OFFSETS in known and known[OFFSETS].partitions:
+            self._offsets_partitions = len(known[OFFSETS].partitions)
             places.append((OFFSETS, offsets_partition(self._group, self._offsets_partitions)))
+        # Replicas, and not the brokers that are there now: those of a larger cluster may be down.
+        there = [known[name].partitions.values() for name in (*self._topics, OFFSETS, _TRANSACTIONS) if name in known]
+        brokers = {broker for partitions in there for partition in partitions for broker in partition.replicas}
+        self._alone = len(brokers) == 1 and _TRANSACTIONS in known
         return places
 
     def _ends(self, places: Sequence[Place], level: IsolationLevel) -> Stands:
@@ -134,7 +148,7 @@ class Forgotten:
         for place, future in asked.items():
             try:
                 found[place.topic, place.partition] = future.result(_ASK_S + 1).offset
-            except KafkaException as error:
+            except (KafkaException, TimeoutError) as error:
                 log.debug("%s-%s: cannot ask for its end: %s", place.topic, place.partition, error)
         return found
 

@@ -62,7 +62,9 @@ class Closing:
         fresh = dict(stands.items() - self._tried.items())
         if not fresh or not self._forgotten.can_be_closed():
             return False
-        self._tried = stands
+        where = ", ".join(f"{topic}-{number}" for topic, number in sorted(fresh))
+        log.warning("the broker has left a transaction open in %s: ending it", where)
         self._forgotten.close(fresh, producer)
-        log.warning("ended what the broker had left open in %s", ", ".join(f"{t}-{n}" for t, n in sorted(fresh)))
+        self._tried = stands
+        log.warning("ended what the broker had left open in %s", where)
         return True
