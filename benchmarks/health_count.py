@@ -1,4 +1,4 @@
-"""How many instructions route health costs: counted by valgrind, so the same in every run, whatever else is going on.
+"""How many instructions route health costs: counted by valgrind, so nearly the same in every run.
 
 `benchmarks.health_cost --instructions` calls `count`, which runs this module under valgrind: `python -m
 benchmarks.health_count RECORDS WAY BATCHES` works through so many batches, with route health or without. What the start

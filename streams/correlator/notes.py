@@ -142,7 +142,7 @@ class Lane:
         if self.named:
             notes.named += [(len(notes.lanes), kind, name) for kind, name in self.named]
             self.named = []
-        notes.campaigns.append(self.campaigns)
+        notes.campaigns.append(self.campaigns)  # an empty one stays ours: it is of no submit, so nobody looks into it
         if self.campaigns:
             self.campaigns = []
         notes.lanes.append(self)
