@@ -18,7 +18,7 @@ from streams.runtime.output import CHANGELOG
 from streams.runtime.worker import CorrelateWorker
 from tests.kafka.conftest import KafkaNode, Names
 from tests.kafka.helpers import Sender, dead_letters, revisions_of
-from tests.kafka.helpers_local import answer, local_workers, run_for, run_until, submit
+from tests.kafka.helpers_local import LocalWorkers, answer, local_workers, run_for, run_until, submit
 
 pytestmark = pytest.mark.kafka
 
@@ -97,6 +97,15 @@ def forget(node: KafkaNode, places: list[tuple[str, int]]) -> None:
     node.start()
 
 
+def write_one(local: LocalWorkers, sender: Sender, at_ms: int) -> CorrelateWorker:
+    """Let a worker write the first status of a message, and end; return it."""
+    worker = local.start()
+    sender.send([submit("m1", at_ms)])
+    run_until(worker, lambda: worker.stats.revisions == 1)
+    worker.close()
+    return worker
+
+
 def statuses(kafka: str, prefix: str, message_id: str) -> list[str]:
     with revisions_of(kafka, prefix) as revisions:
         revisions.settle()
@@ -110,10 +119,7 @@ def test_what_the_broker_forgot_is_ended_by_the_worker_that_wrote_it(
     kafka, prefix = kafka_node.bootstrap, topics_of(kafka_node, names)
     sender, at_ms = Sender(kafka, prefix), now_ms()
     with local_workers(kafka, prefix, tmp_path) as local:
-        worker = local.start()
-        sender.send([submit("m1", at_ms)])
-        run_until(worker, lambda: worker.stats.revisions == 1)
-        worker.close()
+        worker = write_one(local, sender, at_ms)
         offsets = (OFFSETS, offsets_partition(worker._group, 10))
         places = [(prefix + CHANGELOG, 0), (prefix + MESSAGE_STATUS, 0), offsets]
         forget(kafka_node, places)
@@ -134,10 +140,7 @@ def test_another_worker_waits_for_what_the_broker_forgot_and_says_so(
     kafka, prefix = kafka_node.bootstrap, topics_of(kafka_node, names)
     sender, at_ms = Sender(kafka, prefix), now_ms()
     with local_workers(kafka, prefix, tmp_path) as local:
-        worker = local.start()
-        sender.send([submit("m1", at_ms)])
-        run_until(worker, lambda: worker.stats.revisions == 1)
-        worker.close()
+        write_one(local, sender, at_ms)
         places = [(prefix + CHANGELOG, 0), (prefix + MESSAGE_STATUS, 0)]
         forget(kafka_node, places)
 
