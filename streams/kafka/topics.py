@@ -63,6 +63,11 @@ def load_topics(path: Path | None = None) -> dict[str, TopicSpec]:
     return topics
 
 
+def written_by(writer: str) -> list[str]:
+    """Return the names of the topics that a part of the system writes to, in the order of the file."""
+    return [name for name, spec in load_topics().items() if writer in spec.writers]
+
+
 def co_partition_groups(topics: Mapping[str, TopicSpec]) -> dict[str, list[str]]:
     """Return the names of each co-partitioned group, in the order of the file."""
     groups: dict[str, list[str]] = {}

@@ -48,20 +48,18 @@ def correlate_processor(settings: Settings, rules: Rules | None = None) -> Proce
         health = Health(number, join_rules)
         return CorrelateCore(join_rules, store, time, health.counting), HealthLog(health)
 
-    others = [
-        DEAD_LETTER,
-        ORPHAN_REPORT,
-        *([ROUTE_HEALTH] if counts else []),
-        *([RECEIPT_INDEX] if resolve_rules.indexes_any else []),
-    ]
     return Processor(
         name="correlate",
         own=settings.correlate,
         sources=[Source(topic, topic) for topic in INPUT_TOPICS],
         changelog=CHANGELOG,
         joined=[MESSAGE_STATUS],
-        others=others,
-        written=[CHANGELOG, MESSAGE_STATUS, *others],
+        others=[
+            DEAD_LETTER,
+            ORPHAN_REPORT,
+            *([ROUTE_HEALTH] if counts else []),
+            *([RECEIPT_INDEX] if resolve_rules.indexes_any else []),
+        ],
         kind=MESSAGES,
         core=core,
         output=lambda registry, prefix: Output(registry, prefix, resolve_rules),

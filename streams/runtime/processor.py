@@ -149,7 +149,7 @@ MakeCore = Callable[[Any, StreamTime, int, int], tuple[Core, Beside]]
 class Processor:
     """``joined``: topics that need the inputs' number of partitions; ``others``: topics that must be there besides.
 
-    ``written`` are all topics that it writes to. ``count`` adds to the counters what only this processor has.
+    ``count`` adds to the counters what only this processor has.
     """
 
     name: str
@@ -158,7 +158,6 @@ class Processor:
     changelog: str
     joined: Sequence[str]
     others: Sequence[str]
-    written: Sequence[str]
     kind: Kind[Any]
     core: MakeCore
     output: Callable[[Registry | None, str], Any]

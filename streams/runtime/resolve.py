@@ -64,7 +64,6 @@ def resolve_processor(settings: Settings) -> Processor:
 
         return Resolver(rules, store, time, is_home), NothingBeside()
 
-    others = [DEAD_LETTER, ORPHAN_REPORT, DELIVERY_REPORT]
     return Processor(
         name="resolve",
         own=settings.resolve,
@@ -75,8 +74,7 @@ def resolve_processor(settings: Settings) -> Processor:
         ],
         changelog=RESOLVE_CHANGELOG,
         joined=[],
-        others=others,
-        written=[RESOLVE_CHANGELOG, REPARTITION, *others],
+        others=[DEAD_LETTER, ORPHAN_REPORT, DELIVERY_REPORT],
         kind=SLOTS,
         core=core,
         output=ResolveOutput,

@@ -28,6 +28,7 @@ from streams.codec.schemas import Registry
 from streams.correlator.health import Told
 from streams.kafka.client import consumer_options, producer_options
 from streams.kafka.forgotten import Forgotten
+from streams.kafka.topics import written_by
 from streams.runtime.closing import Closing
 from streams.runtime.correlate import correlate_processor
 from streams.runtime.deadshare import DeadShare
@@ -85,13 +86,12 @@ class Worker(ABC):
         own_name = f"{self._group}-{instance}"
         self._restorer = Restorer(settings.kafka, self._group, prefix + processor.changelog, self._stopping)
         self._reader = Reader(registry, processor.sources, processor.name)
+        written = [prefix + topic for topic in written_by(processor.name)]
         self._transactions = Transactions(
             lambda: Producer(producer_options(settings.kafka, transactional_id=own_name)),
             processor.output(registry, prefix),
             self._topics,
-            Closing(
-                Forgotten(settings.kafka, [prefix + topic for topic in processor.written], self._group), settings.kafka
-            ),
+            Closing(Forgotten(settings.kafka, written, self._group), settings.kafka),
             self._stopping,
         )
         self._partition_count = 0

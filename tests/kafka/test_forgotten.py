@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from streams.clock import now_ms
 from streams.events import MESSAGE_STATUS
 from streams.kafka import topic_admin
+from streams.kafka.asking import topic_partitions
 from streams.kafka.client import consumer_options, producer_options
 from streams.kafka.forgotten import OFFSETS, Forgotten, neighbour, offsets_partition
 from streams.runtime.output import CHANGELOG
@@ -45,12 +46,6 @@ def leave_open(node: KafkaNode, topic: str, number: int) -> None:
     log.write_bytes(data + struct.pack(">q", end) + newest[8:])
 
 
-def offsets_in(kafka: str, group: str) -> int:
-    """Return the partition of Kafka's own topic in which a group's offsets are."""
-    known = Consumer(consumer_options({"bootstrap.servers": kafka}, group_id="any")).list_topics(OFFSETS, 10)
-    return offsets_partition(group, len(known.topics[OFFSETS].partitions))
-
-
 def forgotten(worker: CorrelateWorker) -> Forgotten:
     return worker._transactions._closing._forgotten
 
@@ -69,14 +64,17 @@ def test_an_open_transaction_is_seen_where_it_has_written(kafka: str, names: Nam
     topic, group = names.topic(MESSAGE_STATUS), names.group("workers")
     looks = Forgotten(options, [topic], group)
     assert looks.look() == {}
-    for number, own in enumerate((group, neighbour(group, 10))):
-        producer = transaction(kafka, names.group(f"name-{number}"))
+    partitions = 0  # of Kafka's own topic: it is made for the first group
+    for name in ("one", "two"):
+        producer = transaction(kafka, names.group(name))
         producer.produce(topic, b"any", b"key", 1)
+        own = neighbour(group, partitions) if partitions else group
         consumer = Consumer(consumer_options(options, group_id=own))
         place = TopicPartition(topic, 0, 0)
         producer.send_offsets_to_transaction([place], consumer.consumer_group_metadata(), 30)
         producer.flush(30)
-        assert set(looks.look()) == {(topic, 1), (OFFSETS, offsets_in(kafka, group))}
+        partitions = topic_partitions(options, 10)[OFFSETS]
+        assert set(looks.look()) == {(topic, 1), (OFFSETS, offsets_partition(group, partitions))}
         assert looks.look_twice() == looks.look()
         producer.commit_transaction(30)
         assert looks.look_twice() == {}

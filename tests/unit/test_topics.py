@@ -10,8 +10,12 @@ import pytest
 from streams import events
 from streams.kafka.topic_admin import OK, WRONG, check, create, exit_code
 from streams.kafka.topic_compare import Finding, Found, compare
-from streams.kafka.topics import TopicsFileError, TopicSpec, co_partition_groups, load_topics, select
+from streams.kafka.topics import TopicsFileError, TopicSpec, co_partition_groups, load_topics, select, written_by
+from streams.runtime.correlate import correlate_processor
+from streams.runtime.processor import Processor
+from streams.runtime.resolve import resolve_processor
 from streams.schemafiles import schemas_dir
+from streams.settings import Settings, settings_from
 
 EVERY_TOPIC = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
 
@@ -41,6 +45,12 @@ def test_what_correlate_joins_and_writes_by_partition_is_co_partitioned() -> Non
     assert set(groups["resolve"]) == {
         *("sms.provider-receipt", "sms.receipt-index", "sms.resolve-repartition", "sms.resolve-changelog")
     }
+
+
+@pytest.mark.parametrize("make", [correlate_processor, resolve_processor])
+def test_what_a_worker_writes_to_is_described_as_written_by_it(make: Callable[[Settings], Processor]) -> None:
+    processor = make(settings_from({}))
+    assert set(written_by(processor.name)) >= {processor.changelog, *processor.joined, *processor.others}
 
 
 def test_no_revision_is_ever_compacted_away_and_the_changelog_always_is() -> None:
